@@ -86,6 +86,16 @@ class Rollout(_Section):
     """CloudWatch alarms; any of them in ALARM rolls the release back."""
 
 
+class Variant(_Section):
+    """A production variant as the stack file declares it; live weights and counts may differ."""
+
+    name: str
+    weight: int
+    """Share of requests in percent; the weights of all variants sum to 100."""
+    instance_type: str
+    instance_count: int
+
+
 class Serving(_Section):
     """What a release is deployed with, and where it answers."""
 
@@ -101,8 +111,7 @@ class Serving(_Section):
     capture_uri: str
     """`s3://` prefix of captured requests and responses."""
     capture_percent: int
-    instance_type: str
-    instance_count: int
+    variants: list[Variant]
     rollout: Rollout
 
 
@@ -117,6 +126,27 @@ class PlatformOutputs(_Section):
     training: Training | None = None
     registry: Registry | None = None
     serving: Serving | None = None
+
+
+class ReleasedModel(_Section):
+    """A registered model version, ready to be served."""
+
+    version: str
+    """Version in the model registry."""
+    image_uri: str
+    model_data_url: str
+    """`s3://` address of the model archive (tar, gzip)."""
+    model_package_arn: str | None = None
+
+
+class Release(_Section):
+    """What the serving stage should serve: the document in `Serving.release_parameter`.
+
+    Written by the serving pipeline, read by `up` to create the endpoint the first time.
+    """
+
+    models: dict[str, ReleasedModel]
+    """By variant name. A declared variant without a model takes no part until it has one."""
 
 
 OUTPUTS_PARAMETER = "/mlp/{environment}/outputs"
