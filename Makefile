@@ -29,7 +29,7 @@ check: setup ## format, lint, types, import arrows
 	$(VENV)/bin/pyright
 
 bench: setup ## measure; results under tests/bench/results
-	@$(VENV)/bin/python -m tests.bench
+	@$(VENV)/bin/python -m tests.bench $(ONLY)
 
 down: ## destroy the local platform and stop what runs
 	@$(VENV)/bin/mlp destroy --stack local --yes

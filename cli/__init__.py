@@ -1,0 +1,1 @@
+"""The `mlp` command: one module per verb, no logic of its own; nothing imports it."""
