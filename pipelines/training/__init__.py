@@ -1,0 +1,1 @@
+"""Training: jobs on the platform and the container that they run in."""

@@ -1,0 +1,1 @@
+"""A script-mode container with SageMaker's contract: `train` runs a script, `serve` answers with its model."""
