@@ -6,8 +6,9 @@ import shutil
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from cli._target import Target
 from infra.local.engine import Event, Result
+
+from cli._target import Target
 from infra.local.errors import LocalError
 
 OnEvent = Callable[[Event], None]
@@ -45,7 +46,8 @@ def deployment(target: Target, engine: str, on_event: OnEvent) -> Deployment:
     """
     if target.endpoint is None and engine == "embedded":
         raise LocalError(
-            f"the embedded engine deploys to the embedded AWS only, and stack {target.stack!r} declares no mlp:endpoint; leave out --engine"
+            f"the embedded engine deploys to the embedded AWS only, and stack {target.stack!r} declares no "
+            "mlp:endpoint; leave out --engine"
         )
     wants_cli = engine == "pulumi" or target.endpoint is None
     if wants_cli and shutil.which("pulumi") is None:

@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
+from infra.local.engine import Event, Result
 from rich.console import Console
 from rich.status import Status
-
-from infra.local.engine import Event, Result
 
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "same": " ", "read": "?", "import": "="}
 

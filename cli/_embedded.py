@@ -1,9 +1,10 @@
 """Deployments by the embedded engine."""
 
+from infra.local.engine import Engine
+
 from cli._deployment import OnEvent
 from cli._target import PROJECT, ROOT, Target, passphrase
 from infra.local import server
-from infra.local.engine import Engine
 from infra.local.provider import AwsProvider
 
 

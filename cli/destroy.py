@@ -31,8 +31,9 @@ def command(stack: str, engine: str, yes: bool, as_json: bool) -> None:  # noqa:
 
 def _retire(stack: str, progress: Progress) -> None:
     """Delete what pipelines made and the engine does not know of."""
-    from pipelines import platform  # noqa: PLC0415 - loads the pipelines only for this
     from pipelines.serving.retire import retire  # noqa: PLC0415 - as above
+
+    from pipelines import platform  # noqa: PLC0415 - loads the pipelines only for this
 
     try:
         outputs = platform.load(stack)

@@ -33,9 +33,8 @@ def command(as_json: bool) -> None:  # noqa: FBT001 - click hands flags over by 
         print_json([vars(check) for check in checks])
     else:
         for check in checks:
-            click.echo(
-                f"{'ok' if check.found else 'missing':8} {check.name:18} {check.found or f'for {check.needed_for}: {check.how}'}"
-            )
+            mark = "ok" if check.found else "missing"
+            click.echo(f"{mark:8} {check.name:18} {check.found or f'for {check.needed_for}: {check.how}'}")
     if any(check.required and not check.found for check in checks):
         sys.exit(1)
 
@@ -51,14 +50,14 @@ def _checks() -> list[_Check]:
             "free disk",
             f"{free:.0f} GiB" if free >= _NEEDED_GIB else None,
             "local",
-            f"{free:.1f} GiB are free and {_NEEDED_GIB} are wanted: free some, or set MLP_HOME to a folder on a larger disk",
+            f"{free:.1f} GiB are free and {_NEEDED_GIB} are wanted: free some, or point MLP_HOME at a larger disk",
             required=True,
         ),
         _Check(
             "loopback addresses",
             "127.0.0.0/8" if loopback else None,
             "local",
-            "each service of the local cloud listens on an address of its own in 127.0.0.0/8, which Linux answers without set-up",
+            "every local service listens on its own address in 127.0.0.0/8, all of which Linux answers",
             required=True,
         ),
         _Check("pulumi", _where("pulumi"), "dev, staging, prod", "https://www.pulumi.com/docs/install/"),

@@ -5,13 +5,13 @@ import tempfile
 from pathlib import Path
 
 import click
+from infra.local.engine import Engine, Result
+from policies.report import report
 
 from cli._display import Progress, print_json
 from cli._target import PROJECT, ROOT, Target, json_option, stack_option, target
 from infra.local import server
-from infra.local.engine import Engine, Result
 from infra.local.provider import AwsProvider
-from policies.report import report
 
 
 @click.command()

@@ -1,12 +1,12 @@
 """`mlp run`."""
 
 import click
+from pipelines.workloads.flights import WORKLOAD
 
 from cli._deployment import deployment, point_at
 from cli._display import Progress, print_json
 from cli._target import engine_option, json_option, stack_option, target
 from pipelines import spine
-from pipelines.workloads.flights import WORKLOAD
 
 
 @click.command()
@@ -22,7 +22,7 @@ def command(name: str, stack: str, engine: str, as_json: bool) -> None:  # noqa:
     point_at(where)
     opened = deployment(where, engine, progress.event)
     with progress.step(f"run spine on {stack}"):
-        report = spine.run(stack, WORKLOAD, deploy=lambda: opened.up(), progress=progress.message)
+        report = spine.run(stack, WORKLOAD, deploy=opened.up, progress=progress.message)
     if as_json:
         print_json(report.model_dump(mode="json"))
     else:
