@@ -1,0 +1,1 @@
+"""Experiments: who sees what, what it did, and whether to go on."""
