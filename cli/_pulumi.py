@@ -1,0 +1,141 @@
+"""Deployments by the Pulumi CLI, driven through its Automation API."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pulumi import automation
+
+from cli._deployment import OnEvent
+from cli._target import ROOT, Target, passphrase
+from infra.local.engine import Event, Operation, ResourceChange, Result, Status, no_changes
+from infra.local.errors import LocalError
+
+_OPERATIONS = {
+    "same": Operation.SAME,
+    "create": Operation.CREATE,
+    "create-replacement": Operation.REPLACE,
+    "replace": Operation.REPLACE,
+    "update": Operation.UPDATE,
+    "delete": Operation.DELETE,
+    "delete-replaced": Operation.REPLACE,
+    "read": Operation.READ,
+    "refresh": Operation.REFRESH,
+    "import": Operation.IMPORT,
+}
+
+
+def open_stack(target: Target, on_event: OnEvent) -> "CliDeployment":
+    """The stack as the CLI sees it; made in its backend when it is not there yet."""
+    return CliDeployment(target, on_event)
+
+
+class CliDeployment:
+    """One stack in the CLI's hands: its own backend, or this machine's for a stack on the embedded AWS."""
+
+    def __init__(self, target: Target, on_event: OnEvent) -> None:
+        self._target = target
+        self._on_event = on_event
+        self._changes: list[ResourceChange] = []
+        self._config_file: str | None = None
+        variables: dict[str, str] = {"PULUMI_SKIP_UPDATE_CHECK": "1"}
+        if target.endpoint is not None:
+            variables |= self._embedded_variables()
+            self._config_file = str(self._config_copy())
+        self._stack = automation.create_or_select_stack(
+            stack_name=target.stack,
+            work_dir=str(ROOT),
+            opts=automation.LocalWorkspaceOptions(env_vars=variables),
+        )
+
+    def up(self) -> Result:
+        """Make what is there match the program, gated by the policy pack."""
+        return self._run(
+            lambda: self._stack.up(
+                on_event=self._event, policy_packs=[str(ROOT / "policies")], config_file=self._config_file
+            )
+        )
+
+    def preview(self) -> Result:
+        """Plan `up` and change nothing."""
+        return self._run(
+            lambda: self._stack.preview(
+                on_event=self._event, policy_packs=[str(ROOT / "policies")], config_file=self._config_file
+            )
+        )
+
+    def refresh(self) -> Result:
+        """Read every resource and record what was found."""
+        return self._run(lambda: self._stack.refresh(on_event=self._event, config_file=self._config_file))
+
+    def destroy(self) -> Result:
+        """Delete everything the stack made."""
+        return self._run(lambda: self._stack.destroy(on_event=self._event, config_file=self._config_file))
+
+    def outputs(self) -> dict[str, Any]:
+        """Outputs of the last deployment, secrets masked."""
+        return {name: "[secret]" if output.secret else output.value for name, output in self._stack.outputs().items()}
+
+    def _run(self, operation: Callable[[], object]) -> Result:
+        self._changes.clear()
+        try:
+            operation()
+        except automation.CommandError as error:
+            raise LocalError(f"the Pulumi CLI stopped: {error}") from None
+        counts = no_changes()
+        for change in self._changes:
+            kind = {Operation.IMPORT: "create", Operation.READ: "same"}.get(change.operation, change.operation.value)
+            if kind in counts:
+                counts[kind] += 1
+        return Result(changes=counts, resources=list(self._changes), outputs=self.outputs())
+
+    def _event(self, event: automation.EngineEvent) -> None:
+        """Pass a step of the CLI on as an event of ours, and keep what it did."""
+        if event.resource_pre_event is not None:
+            self._on_event(_translated(event.resource_pre_event.metadata, Status.STARTED))
+        elif event.res_outputs_event is not None:
+            translated = _translated(event.res_outputs_event.metadata, Status.DONE)
+            self._on_event(translated)
+            if event.res_outputs_event.metadata.op != "delete-replaced":
+                self._changes.append(
+                    ResourceChange(
+                        urn=translated.urn, type=translated.type, name=translated.name, operation=translated.operation
+                    )
+                )
+        elif event.res_op_failed_event is not None:
+            self._on_event(_translated(event.res_op_failed_event.metadata, Status.FAILED))
+        elif event.policy_event is not None:
+            policy = event.policy_event
+            self._on_event(
+                Event(
+                    policy.resource_urn or "", "", policy.policy_name, Operation.POLICY, Status.WARNING, policy.message
+                )
+            )
+        elif event.diagnostic_event is not None and event.diagnostic_event.severity in {"error", "warning"}:
+            diagnostic = event.diagnostic_event
+            status = Status.FAILED if diagnostic.severity == "error" else Status.WARNING
+            self._on_event(Event(diagnostic.urn or "", "", "", Operation.NOTE, status, diagnostic.message.strip()))
+
+    def _embedded_variables(self) -> dict[str, str]:
+        from infra.local.provider import write_plugin  # noqa: PLC0415 - only stacks on the embedded AWS need the plugin
+
+        self._target.state.mkdir(parents=True, exist_ok=True)
+        plugins = write_plugin(self._target.home / "bin").parent
+        return {
+            "PULUMI_BACKEND_URL": f"file://{self._target.state}",
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase(self._target.home)),
+            "PATH": f"{plugins}{os.pathsep}{os.environ['PATH']}",
+        }
+
+    def _config_copy(self) -> Path:
+        """The CLI writes its encryption salt into the stack file: give it a copy, and leave the repository as it is."""
+        copy = self._target.home / self._target.stack_file.name
+        shutil.copyfile(self._target.stack_file, copy)
+        return copy
+
+
+def _translated(metadata: automation.StepEventMetadata, status: Status) -> Event:
+    operation = _OPERATIONS.get(metadata.op, Operation.NOTE)
+    return Event(metadata.urn, metadata.type, metadata.urn.rsplit("::", 1)[-1], operation, status)
