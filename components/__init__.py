@@ -1,0 +1,1 @@
+"""What each stage of the platform is made of."""

@@ -60,6 +60,10 @@ class Training(_Section):
     network_isolation: bool
     profiles: dict[str, TrainingProfile]
     """By name; `default` is always there."""
+    job_prefix: str
+    """What the name of a job must begin with; IAM refuses others."""
+    submitter_policy_arn: str
+    """IAM policy of those who start jobs."""
 
 
 class Registry(_Section):
