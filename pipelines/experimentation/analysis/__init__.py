@@ -1,0 +1,1 @@
+"""Estimates, tests and plans for online experiments."""

@@ -1,0 +1,68 @@
+"""Sample-ratio mismatch: were the units really split as configured? Nothing else is worth reading until they were.
+
+The chi-square test serves the planned looks, its level shared among them. The e-process serves continuous watching: the
+Dirichlet-multinomial Bayes factor of Lindon & Malek (2022), "Anytime-Valid Inference for Multinomial Count Data",
+NeurIPS.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import gammaln, xlogy
+from scipy.stats import chisquare
+
+from pipelines.experimentation.errors import ExperimentError
+
+LEVEL = 0.001
+"""Probability of stopping a healthy experiment over all of its looks together."""
+
+
+@dataclass(frozen=True)
+class SampleRatio:
+    """Observed counts against the configured split."""
+
+    observed: dict[str, int]
+    expected: dict[str, float]
+    p_value: float
+    level: float
+
+    @property
+    def mismatch(self) -> bool:
+        """True when the split is not the configured one: analyse nothing, find the cause."""
+        return self.p_value < self.level
+
+
+def check(counts: Mapping[str, int], weights: Mapping[str, float], looks: int = 1, level: float = LEVEL) -> SampleRatio:
+    """Pearson's chi-square test of unit counts by variant, at `level` over the number of planned `looks` (Bonferroni).
+
+    Raises ExperimentError for a variant without a weight, weights that do not add up to 1 or no unit at all. A
+    variant nobody was seen in counts as zero.
+    """
+    unknown = sorted(set(counts) - set(weights))
+    if unknown:
+        raise ExperimentError(f"units were exposed to {unknown}, which the split {dict(weights)} does not have")
+    if abs(sum(weights.values()) - 1) > 1e-9 or min(weights.values()) <= 0:
+        raise ExperimentError(f"the split must be positive and add up to 1, got {dict(weights)}")
+    observed = {name: int(counts.get(name, 0)) for name in weights}
+    total = sum(observed.values())
+    if not total:
+        raise ExperimentError("no unit has been exposed yet")
+    expected = {name: total * weight for name, weight in weights.items()}
+    p_value = float(chisquare(list(observed.values()), list(expected.values())).pvalue)
+    return SampleRatio(observed, expected, p_value, level / looks)
+
+
+def log_e_value(counts: Mapping[str, int], weights: Mapping[str, float], concentration: float = 1_000.0) -> float:
+    """Natural logarithm of the e-value against the configured split; 1 / level ever reached is a mismatch at that level.
+
+    Valid at every moment, however often it is read. `concentration` is the Dirichlet prior's, fixed in advance:
+    larger looks for smaller deviations and needs more units.
+    """
+    names = list(weights)
+    observed = np.array([counts.get(name, 0) for name in names], dtype=float)
+    split = np.array([weights[name] for name in names], dtype=float)
+    prior = concentration * split
+    evidence = gammaln(concentration) - gammaln(concentration + observed.sum())
+    evidence += (gammaln(prior + observed) - gammaln(prior)).sum()
+    return float(evidence - xlogy(observed, split).sum())

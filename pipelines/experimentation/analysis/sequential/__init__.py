@@ -1,0 +1,31 @@
+"""Group-sequential tests: spending functions, exact boundaries, power, and inference after stopping."""
+
+from pipelines.experimentation.analysis.sequential.boundaries import Boundaries, boundaries, constant_shape, from_spent
+from pipelines.experimentation.analysis.sequential.design import (
+    Stopped,
+    after_stopping,
+    drift_for,
+    expected_fraction,
+    inflation,
+    power,
+    with_futility,
+)
+from pipelines.experimentation.analysis.sequential.spending import KimDeMets, OBrienFleming, Pocock, Spending
+
+__all__ = [
+    "Boundaries",
+    "KimDeMets",
+    "OBrienFleming",
+    "Pocock",
+    "Spending",
+    "Stopped",
+    "after_stopping",
+    "boundaries",
+    "constant_shape",
+    "drift_for",
+    "expected_fraction",
+    "from_spent",
+    "inflation",
+    "power",
+    "with_futility",
+]
