@@ -4,8 +4,8 @@ When units are dealt to treatment with a known probability π and the two arms h
 falls on the treatment with probability exactly π, whatever the rate and however rare. With relative risk r that
 probability is π r / (π r + 1 - π). The product over events of the likelihood ratio of r to the tolerated risk is an
 e-process for the null hypothesis "relative risk at most the tolerated one": for any smaller risk every factor has
-mean below one. A mixture over r fixed in advance is one too, and Ville's inequality bounds the chance that it ever
-reaches 1/α by α: no approximation at all. (Wald 1945; Ramdas, Grünwald, Vovk & Shafer 2023, "Game-theoretic
+mean below one. A mixture over r fixed in advance is one too, and Ville's inequality bounds
+the chance that it ever reaches 1 / level by that level: no approximation at all. (Wald 1945; Ramdas, Grünwald, Vovk & Shafer 2023, "Game-theoretic
 statistics and safe anytime-valid inference".)
 
 π may change with a ramp: each event counts with the π in force when its unit was dealt. Events of one unit must be
@@ -36,7 +36,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class RareEventTest:
-    """`tolerated` is the relative risk that is still acceptable (1: no increase); `risks` are the alternatives mixed over.
+    """`tolerated` is the relative risk still acceptable (1: no increase); `risks` are the alternatives mixed over.
 
     The default mixes evenly over ten risks from 1.25 to 8 times the tolerated one, evenly spaced on the log scale.
     """
@@ -53,7 +53,7 @@ class RareEventTest:
             raise ExperimentError(f"alternatives must exceed the tolerated risk {self.tolerated}, got {self.risks}")
 
     def log_e_value(self, stages: Sequence[Stage]) -> float:
-        """Natural logarithm of the e-value; log(1/α) ever reached rejects at level α. No events give 0."""
+        """Natural logarithm of the e-value; log(1 / level) ever reached rejects. No events give 0."""
         total = np.zeros(len(self.risks))
         for stage in stages:
             if not 0 < stage.share < 1:

@@ -29,7 +29,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Effect:
-    """Treatment minus control; shape (...). Where the variance is zero or unknown everything derived is NaN, never 0 or 1."""
+    """Treatment minus control; shape (...). With zero or unknown variance all that derives is NaN, never 0 or 1."""
 
     control: Array
     treatment: Array
@@ -186,7 +186,7 @@ def quantile(values: Array, probability: float, clusters: NDArray[np.intp] | Non
     low = ordered[max(0, int(np.floor(n * probability - reach)) - 1)]
     high = ordered[min(n - 1, int(np.ceil(n * probability + reach)) - 1)]
     variance = ((high - low) / (2 * z)) ** 2
-    return Level(np.float64(value), np.float64(variance), np.float64(units - 1))
+    return Level(np.asarray(value), np.asarray(variance), np.asarray(float(units - 1)))
 
 
 def _ratio_gradient(arm: Moments, first: int) -> Array:

@@ -25,7 +25,7 @@ class Moments:
 
     @classmethod
     def of(cls, *columns: ArrayLike) -> Self:
-        """Moments of units, one array of shape (..., units) per variable. Raises ExperimentError for NaN or infinity."""
+        """Moments of units, one array of shape (..., units) per variable; ExperimentError for NaN or infinity."""
         values = np.stack([np.asarray(column, dtype=float) for column in columns], axis=-1)
         if not np.isfinite(values).all():
             bad = int((~np.isfinite(values)).sum())

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.multitest import (
+    multipletests,  # pyright: ignore[reportUnknownVariableType]: statsmodels is typed in part
+)
 
 from pipelines.experimentation.errors import ExperimentError
 
@@ -34,7 +36,8 @@ def correct(p_values: Mapping[str, float], level: float, method: Method = "holm"
         raise ExperimentError(f"not p-values: {wrong}; a metric without a result cannot be corrected for")
     if not p_values:
         return {}
-    rejected, adjusted, *_ = multipletests(np.array(list(p_values.values())), alpha=level, method=_NAMES[method])
+    outcome = multipletests(np.array(list(p_values.values())), alpha=level, method=_NAMES[method])
+    rejected, adjusted = np.asarray(outcome[0]), np.asarray(outcome[1], dtype=float)
     return {
         name: Corrected(value, float(adjusted[i]), bool(rejected[i]))
         for i, (name, value) in enumerate(p_values.items())

@@ -33,7 +33,7 @@ def proportion_variance(rate: float) -> float:
 
 
 def ratio_variance(mean: tuple[float, float], covariance: tuple[tuple[float, float], tuple[float, float]]) -> float:
-    """Variance of one unit's linearised contribution to numerator / denominator, from the pair's mean and covariance."""
+    """Variance of one unit's linearised part of numerator / denominator, from the pair's mean and covariance."""
     (numerator, denominator), matrix = mean, np.asarray(covariance)
     if denominator == 0:
         raise ExperimentError("the denominator's mean is zero: the ratio has no value")

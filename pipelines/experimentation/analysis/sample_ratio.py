@@ -5,6 +5,7 @@ Dirichlet-multinomial Bayes factor of Lindon & Malek (2022), "Anytime-Valid Infe
 NeurIPS.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -54,7 +55,7 @@ def check(counts: Mapping[str, int], weights: Mapping[str, float], looks: int = 
 
 
 def log_e_value(counts: Mapping[str, int], weights: Mapping[str, float], concentration: float = 1_000.0) -> float:
-    """Natural logarithm of the e-value against the configured split; 1 / level ever reached is a mismatch at that level.
+    """Logarithm of the e-value against the configured split; 1 / level ever reached is a mismatch at that level.
 
     Valid at every moment, however often it is read. `concentration` is the Dirichlet prior's, fixed in advance:
     larger looks for smaller deviations and needs more units.
@@ -63,6 +64,5 @@ def log_e_value(counts: Mapping[str, int], weights: Mapping[str, float], concent
     observed = np.array([counts.get(name, 0) for name in names], dtype=float)
     split = np.array([weights[name] for name in names], dtype=float)
     prior = concentration * split
-    evidence = gammaln(concentration) - gammaln(concentration + observed.sum())
-    evidence += (gammaln(prior + observed) - gammaln(prior)).sum()
-    return float(evidence - xlogy(observed, split).sum())
+    terms = np.asarray(gammaln(prior + observed)) - np.asarray(gammaln(prior)) - np.asarray(xlogy(observed, split))
+    return math.lgamma(concentration) - math.lgamma(concentration + float(observed.sum())) + float(terms.sum())

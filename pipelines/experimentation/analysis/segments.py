@@ -27,7 +27,7 @@ class Heterogeneity:
 
 
 def heterogeneity(effects: Mapping[str, Effect], level: float = 0.05) -> Heterogeneity:
-    """Compare the effects of disjoint segments, defined by what was known before exposure (Cochran 1954, Biometrics 10).
+    """Compare effects in disjoint segments, defined by what was known before exposure (Cochran 1954, Biometrics 10).
 
     Segments with zero or unknown variance are named as skipped. Raises ExperimentError when fewer than two are left.
     """

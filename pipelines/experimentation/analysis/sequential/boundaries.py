@@ -47,18 +47,18 @@ def boundaries(
     spending: Spending,
     sides: Sides = "two",
 ) -> Boundaries:
-    """Efficacy boundaries at information `fractions`; `level` is the whole error of the test, halved per side when two-sided.
+    """Efficacy boundaries at information `fractions`; `level` is the test's whole error, halved per side of two.
 
     With fractions that end below 1 only what the function allows by then is spent. There is no futility boundary
     here: see `futility`. Raises ExperimentError for fractions out of order.
     """
-    return from_spent(checked_fractions(fractions), lambda t, error: spending.spent(t, error), level, sides)
+    return from_spent(checked_fractions(fractions), spending.spent, level, sides)
 
 
 def from_spent(
     t: Array, spent_by: Callable[[Array, float], Array], level: float, sides: Sides, *, last_spends_all: bool = False
 ) -> Boundaries:
-    """As `boundaries` for any function; `last_spends_all` gives the last look all that is left, whatever its fraction."""
+    """As `boundaries` for any function; `last_spends_all` gives the last look all that is left."""
     if not 0 < level < (1 if sides == "two" else 0.5):
         raise ExperimentError(f"level must lie between 0 and {1 if sides == 'two' else 0.5}, got {level}")
     per_side = level / 2 if sides == "two" else level
@@ -95,7 +95,7 @@ def _crossed_with(state: recursion.State, information: float, probability: float
 
 
 def constant_shape(looks: int, level: float, shape: float) -> Boundaries:
-    """Two-sided Wang-Tsiatis boundaries c · t^(shape - 1/2) at equal looks: shape 1/2 is Pocock's, 0 is O'Brien-Fleming's.
+    """Two-sided Wang-Tsiatis boundaries c · t^(shape - 1/2): shape 1/2 is Pocock's, 0 is O'Brien-Fleming's.
 
     Source: Wang & Tsiatis (1987), Biometrics 43. These predate spending functions and need equal, planned looks.
     """

@@ -64,18 +64,18 @@ def upper_tail(state: State, information: float, z: float) -> tuple[float, float
     """Probability of reaching this look and exceeding `z` there, and the sub-density at `z`."""
     scaled, deviation = _standardised(state, information, np.array([z]))
     density = np.exp(-0.5 * scaled[0] ** 2) / (_SQRT_TWO_PI * deviation)
-    return float(ndtr(-scaled[0]) @ state.mass), float(density @ state.mass)
+    return float(np.asarray(ndtr(-scaled[0])) @ state.mass), float(density @ state.mass)
 
 
 def lower_tail(state: State, information: float, z: float) -> tuple[float, float]:
     """Probability of reaching this look and falling below `z` there, and the sub-density at `z`."""
     scaled, deviation = _standardised(state, information, np.array([z]))
     density = np.exp(-0.5 * scaled[0] ** 2) / (_SQRT_TWO_PI * deviation)
-    return float(ndtr(scaled[0]) @ state.mass), float(density @ state.mass)
+    return float(np.asarray(ndtr(scaled[0])) @ state.mass), float(density @ state.mass)
 
 
 def advance(state: State, information: float, lower: float, upper: float, next_information: float | None) -> State:
-    """The state after going on between `lower` and `upper` at this look; the next one sets how fine the nodes must be."""
+    """The state after going on between `lower` and `upper` here; the next look sets how fine the nodes must be."""
     centre = state.drift * np.sqrt(information)
     low, high = max(lower, centre - FAR), min(upper, centre + FAR)
     if low >= high:
