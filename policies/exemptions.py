@@ -1,0 +1,101 @@
+"""Exemptions: which finding is accepted, where, why and until when."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from policies.controls import Level
+from policies.evaluation import Finding
+
+FILE = Path(__file__).with_name("exemptions.yaml")
+
+
+class Exemption(BaseModel):
+    """One accepted finding, or a family of them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    control: str
+    """The control's id, as `S3.9`."""
+    environment: str = "*"
+    """Pattern for the resource's Environment tag or the stack's name; every environment when left out."""
+    resource: str
+    """Pattern for the resource's logical name or its whole URN."""
+    reason: str = ""
+    """Why the finding is accepted. An exemption without one is a problem of its own."""
+    expires: date | None = None
+    """Last day it holds; for ever when left out."""
+
+    def accepts(self, finding: Finding) -> bool:
+        """Whether it speaks about `finding`; whether it holds is for `problems` to say."""
+        return (
+            finding.control.id == self.control
+            and fnmatchcase(finding.environment, self.environment)
+            and (fnmatchcase(finding.name, self.resource) or fnmatchcase(finding.urn, self.resource))
+        )
+
+    def holds(self, today: date) -> bool:
+        """Whether it has a reason and has not expired."""
+        return bool(self.reason.strip()) and (self.expires is None or today <= self.expires)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with an exemption."""
+
+    exemption: Exemption
+    message: str
+    level: Level
+
+
+def read(path: Path = FILE) -> list[Exemption]:
+    """The exemptions of a YAML file. Raises ValueError naming the file, the entry and the key that is wrong."""
+    entries: Any = yaml.safe_load(path.read_text("utf-8")) or []
+    try:
+        return TypeAdapter(list[Exemption]).validate_python(entries)
+    except ValidationError as error:
+        complaints = (
+            f"{path.name}: {'.'.join(map(str, each['loc'])) or 'the file'}: {each['msg']}, got {each['input']!r}"
+            for each in error.errors()
+        )
+        raise ValueError("\n".join(complaints)) from error
+
+
+def problems(
+    exemptions: Iterable[Exemption],
+    findings: Collection[Finding],
+    *,
+    controls: Collection[str],
+    environments: Collection[str],
+    today: date,
+) -> list[Problem]:
+    """What is wrong with exemptions: no reason, expired, no such control, or (advice only) nothing left to exempt.
+
+    Whether an exemption matches something can be said only where one of the judged `environments` is its own.
+    """
+    return [problem for each in exemptions for problem in _problems(each, findings, controls, environments, today)]
+
+
+def _problems(
+    exemption: Exemption,
+    findings: Collection[Finding],
+    controls: Collection[str],
+    environments: Collection[str],
+    today: date,
+) -> Iterable[Problem]:
+    if exemption.control not in controls:
+        yield Problem(exemption, f"there is no control {exemption.control!r}", Level.MANDATORY)
+        return
+    if not exemption.reason.strip():
+        yield Problem(exemption, "it gives no reason", Level.MANDATORY)
+    if exemption.expires is not None and today > exemption.expires:
+        yield Problem(exemption, f"it expired on {exemption.expires}", Level.MANDATORY)
+    judged = any(fnmatchcase(each, exemption.environment) for each in environments)
+    if judged and not any(exemption.accepts(finding) for finding in findings):
+        yield Problem(exemption, "it matches no finding: remove it, or correct its pattern", Level.ADVISORY)

@@ -1,0 +1,1 @@
+"""The rules: a module per service, a function per control."""
