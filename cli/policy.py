@@ -5,13 +5,15 @@ import tempfile
 from pathlib import Path
 
 import click
-from infra.local.engine import Engine, Result
-from policies.report import report
 
 from cli._display import Progress, print_json
 from cli._target import PROJECT, ROOT, Target, json_option, stack_option, target
 from infra.local import server
+from infra.local.engine import Engine, Result
 from infra.local.provider import AwsProvider
+from policies.evaluation import evaluate
+from policies.exemptions import read as read_exemptions
+from policies.report import report
 
 
 @click.command()
@@ -26,7 +28,7 @@ def command(stack: str, as_json: bool) -> None:  # noqa: FBT001 - click hands fl
     where = target(stack)
     with progress.step(f"plan {stack}"):
         planned = _plan(where)
-    found = report(planned.resources, environment=stack)
+    found = report(evaluate(planned.resources), read_exemptions(), environments=[stack])
     if as_json:
         print_json(found.document())
     else:
