@@ -1,0 +1,1 @@
+"""SageMaker whose training jobs and endpoints are processes of this machine."""
