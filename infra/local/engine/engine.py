@@ -1,0 +1,221 @@
+"""The embedded deployment engine: a stack's operations, in this process."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from infra.local.engine import checkpoint as checkpoints
+from infra.local.engine import config as configuration
+from infra.local.engine import sdk, steps
+from infra.local.engine.checkpoint import Files
+from infra.local.engine.config import StackConfiguration
+from infra.local.engine.deployment import Context, Deployment, configure_recorded, stack_outputs
+from infra.local.engine.drift import Refresh
+from infra.local.engine.events import Event, Result, Status
+from infra.local.engine.lock import locked
+from infra.local.engine.policies import Policies
+from infra.local.engine.providers import Providers, ProviderSource
+from infra.local.engine.removal import Removal
+from infra.local.engine.reporting import Report, Stopped
+from infra.local.engine.resources import Resource
+from infra.local.engine.settling import settle
+from infra.local.engine.state import State
+from infra.local.engine.values import Properties, mask, reveal
+
+# Provider calls at once. They wait for a server most of the time, so more than there are cores.
+PARALLEL = 16
+# Threads that may wait in a registration: those of resources that wait for a free provider slot, too.
+_THREADS_PER_CALL = 4
+
+
+def _ignore(event: Event) -> None:
+    del event
+
+
+class Engine:
+    """One stack. Every method is a whole run: it locks the stack, works, saves, and unlocks.
+
+    Args:
+        project: the project's name, as in Pulumi.yaml.
+        stack: the stack's name.
+        root: the program's folder.
+        backend: root of the file backend; the state is at `.pulumi/stacks/<project>/<stack>.json` below it.
+        passphrase: of the secrets in the state.
+        providers: a provider, or something that makes one, per package.
+        policy_packs: folders with a PulumiPolicy.yaml; every resource is checked against them before it is made.
+        cloud_id: identity of the cloud deployed to; a state made on another one is put aside and the run starts empty.
+        on_event: called with each event, from one thread at a time.
+        program: what to run instead of `<root>/__main__.py`.
+        config: the stack's configuration by key, instead of `<root>/stacks/Pulumi.<stack>.yaml`.
+        parallel: provider calls at once.
+
+    Every method raises LocalError, whose text is for the user: the stack is locked, the state is damaged, a resource
+    failed, a mandatory policy is violated, the program made a mistake. What was done until then is saved.
+    """
+
+    def __init__(  # noqa: PLR0913 - a stack is described by this much, by keyword
+        self,
+        project: str,
+        stack: str,
+        root: Path,
+        backend: Path,
+        passphrase: str,
+        providers: Mapping[str, ProviderSource],
+        policy_packs: Sequence[Path] = (),
+        cloud_id: str | None = None,
+        on_event: Callable[[Event], None] = _ignore,
+        program: Callable[[], Any] | None = None,
+        config: Mapping[str, str] | None = None,
+        parallel: int = PARALLEL,
+    ) -> None:
+        self._files = Files(backend, project, stack)
+        self._root = root
+        self._passphrase = passphrase
+        self._sources = providers
+        self._policy_packs = policy_packs
+        self._cloud_id = cloud_id
+        self._on_event = on_event
+        self._program = program
+        self._config = None if config is None else dict(config)
+        self._parallel = parallel
+
+    def up(self) -> Result:
+        """Make what is there match the program."""
+        with self._locked(), self._opened(dry_run=False) as context:
+            self._settle(context)
+            return self._deploy(context)
+
+    def preview(self) -> Result:
+        """What `up` would do; nothing is changed and nothing is locked."""
+        with self._opened(dry_run=True) as context:
+            if context.state.pending():
+                context.report.note("an interrupted run is not settled yet: up does that first", Status.WARNING)
+            return self._deploy(context)
+
+    def refresh(self) -> Result:
+        """Read every resource, report what changed behind the stack's back, and record what is there."""
+        with self._locked(), self._opened(dry_run=False) as context:
+            self._settle(context)
+            Refresh(context.state, context.providers, context.report, _provider_of(context)).run(self._parallel)
+            context.report.raise_failures()
+            return context.report.result(_shown(stack_outputs(context.state)))
+
+    def destroy(self) -> Result:
+        """Delete everything the stack made; a protected resource refuses it before anything is deleted."""
+        with self._locked(), self._opened(dry_run=False) as context:
+            self._settle(context)
+            provider_of = _provider_of(context)
+            removal = Removal(context.state, context.providers, context.report, provider_of)
+            doomed = removal.plan(key for key, _ in context.state.items())
+            for resource in doomed.values():
+                steps.refuse_protected(resource, "cannot be destroyed")
+            removal.run(doomed, self._parallel, dry_run=False)
+            context.report.raise_failures()
+            return context.report.result({})
+
+    def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
+        """The outputs of the last run, secrets masked unless asked for; empty before the first."""
+        outputs = stack_outputs(State(self._files, self._passphrase, dry_run=True))
+        shown: Any = reveal(outputs) if show_secrets else mask(outputs)
+        return shown
+
+    def _deploy(self, context: Context) -> Result:
+        deployment = Deployment(context)
+        run = sdk.Run(
+            project=context.project,
+            stack=context.stack,
+            root=self._root,
+            config=context.config.values,
+            secret_keys=context.config.secret_keys,
+            dry_run=context.dry_run,
+            threads=self._parallel * _THREADS_PER_CALL,
+        )
+        try:
+            sdk.run_program(run, self._program or sdk.main_of(self._root), deployment)
+        except Stopped:
+            pass
+        except Exception as problem:  # noqa: BLE001 - the program's own exceptions are reported like a resource's
+            if not context.report.failures:
+                context.report.fail("", problem)
+        context.report.raise_failures()
+        deployment.remove_unwanted()
+        context.report.raise_failures()
+        return context.report.result(_shown(deployment.outputs()))
+
+    def _settle(self, context: Context) -> None:
+        settle(context.state, context.providers, context.report, _provider_of(context))
+
+    def _locked(self) -> Any:
+        return locked(self._files.backend, self._files.project, self._files.stack)
+
+    @contextmanager
+    def _opened(self, *, dry_run: bool) -> Iterator[Context]:
+        files = self._files
+        report = Report(self._on_event, files.log)
+        self._recognise_cloud(report, dry_run=dry_run)
+        state = State(files, self._passphrase, dry_run=dry_run)
+        for warning in state.warnings:
+            report.note(warning, Status.WARNING)
+        providers = Providers(self._sources, self._parallel)
+        context = Context(
+            project=files.project,
+            stack=files.stack,
+            config=self._configuration(),
+            state=state,
+            providers=providers,
+            report=report,
+            policies=Policies(),
+            parallel=self._parallel,
+            dry_run=dry_run,
+        )
+        for key in context.config.secret_keys:
+            report.conceal(_secret_text(context.config.values[key]))
+        try:
+            yield context
+        finally:
+            providers.close()
+            state.save()
+
+    def _configuration(self) -> StackConfiguration:
+        if self._config is not None:
+            return StackConfiguration(self._config)
+        return configuration.load(self._root, self._files.project, self._files.stack, self._passphrase)
+
+    def _recognise_cloud(self, report: Report, *, dry_run: bool) -> None:
+        """Put a state aside whose cloud is gone."""
+        if self._cloud_id is None:
+            return
+        files = self._files
+        known = files.cloud.read_text().strip() if files.cloud.exists() else ""
+        gone = bool(known) and known != self._cloud_id
+        if gone and not dry_run:
+            for path, reason in ((files.journal, "journal-of-gone-cloud"), (files.checkpoint, "gone-cloud")):
+                if path.exists():
+                    kept = files.aside(reason)
+                    path.replace(kept)
+                    report.note(f"the cloud this stack was made on is gone: starting anew, its state is kept as {kept}")
+        if known != self._cloud_id and not dry_run:
+            files.own.mkdir(parents=True, exist_ok=True)
+            checkpoints.replace(files.cloud, self._cloud_id.encode())
+
+
+def _provider_of(context: Context) -> Callable[[Resource], None]:
+    lock = threading.RLock()
+
+    def prepare(resource: Resource) -> None:
+        configure_recorded(context.state, context.providers, lock, resource.provider)
+
+    return prepare
+
+
+def _shown(outputs: Properties) -> dict[str, Any]:
+    shown: Any = mask(outputs)
+    return shown
+
+
+def _secret_text(text: str) -> Any:
+    from infra.local.engine.values import secret
+
+    return secret(text)
