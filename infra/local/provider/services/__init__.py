@@ -1,0 +1,1 @@
+"""The table's rows, one module for each AWS service."""

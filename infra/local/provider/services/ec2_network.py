@@ -1,0 +1,413 @@
+"""EC2: networks, subnets, routes, endpoints and flow logs."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from infra.local.errors import LocalError
+
+from ..handler import MARKER, Handler, Scope
+from ..spec import Call, Read, Spec, Tagging
+
+_MISSING = frozenset(
+    (
+        "InvalidVpcID.NotFound",
+        "InvalidSubnetID.NotFound",
+        "InvalidRouteTableID.NotFound",
+        "InvalidVpcEndpointId.NotFound",
+        "InvalidFlowLogId.NotFound",
+        "InvalidAssociationID.NotFound",
+    )
+)
+
+
+def marker_filter() -> list[dict[str, Any]]:
+    """EC2's filter for what carries this create's marker."""
+    return [{"Name": f"tag:{MARKER}", "Values": ["{token}"]}]
+
+
+def _vpc_filter(*extra: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [{"Name": "vpc-id", "Values": ["{id}"]}, *extra]
+
+
+def _vpc_attribute(name: str) -> Read:
+    member = name[0].upper() + name[1:]
+    params = {"VpcId": "{id}", "Attribute": name}
+    return Read(operation="DescribeVpcAttribute", params=params, select=f"{member}.Value", at=member)
+
+
+def _modify(operation: str, id_member: str, name: str) -> Call:
+    member = name[0].upper() + name[1:]
+    params = {id_member: "{id}", member: {"Value": f"{{{name}}}"}}
+    return Call(operation=operation, params=params, when=(name,))
+
+
+_VPC_ATTRIBUTES = ("enableDnsSupport", "enableDnsHostnames", "enableNetworkAddressUsageMetrics")
+
+VPC = Spec(
+    token="aws:ec2/vpc:Vpc",
+    service="ec2",
+    id="@Vpc.VpcId",
+    create=Call(operation="CreateVpc"),
+    read=Read(operation="DescribeVpcs", params={"VpcIds": ["{id}"]}, select="Vpcs[0]"),
+    more=(
+        *(_vpc_attribute(name) for name in _VPC_ATTRIBUTES),
+        Read(
+            operation="DescribeSecurityGroups",
+            params={"Filters": _vpc_filter({"Name": "group-name", "Values": ["default"]})},
+            select="SecurityGroups[0].GroupId",
+            at="DefaultSecurityGroupId",
+        ),
+        Read(
+            operation="DescribeRouteTables",
+            params={"Filters": _vpc_filter({"Name": "association.main", "Values": ["true"]})},
+            select="RouteTables[0].RouteTableId",
+            at="MainRouteTableId",
+        ),
+        Read(
+            operation="DescribeNetworkAcls",
+            params={"Filters": _vpc_filter({"Name": "default", "Values": ["true"]})},
+            select="NetworkAcls[0].NetworkAclId",
+            at="DefaultNetworkAclId",
+        ),
+    ),
+    updates=tuple(_modify("ModifyVpcAttribute", "VpcId", name) for name in _VPC_ATTRIBUTES),
+    delete=Call(operation="DeleteVpc", params={"VpcId": "{id}"}),
+    find=Read(operation="DescribeVpcs", params={"Filters": marker_filter()}, select="Vpcs[].VpcId"),
+    tags=Tagging(ec2_type="vpc"),
+    replace=frozenset(("cidrBlock", "instanceTenancy", "ipv4IpamPoolId", "ipv4NetmaskLength")),
+    rename={"defaultRouteTableId": "MainRouteTableId"},
+    defaults={
+        "enableDnsSupport": True,
+        "enableDnsHostnames": False,
+        "enableNetworkAddressUsageMetrics": False,
+        "instanceTenancy": "default",
+    },
+    unsupported=frozenset(
+        (
+            "assignGeneratedIpv6CidrBlock",
+            "ipv4IpamPoolId",
+            "ipv4NetmaskLength",
+            "ipv6CidrBlock",
+            "ipv6CidrBlockNetworkBorderGroup",
+            "ipv6IpamPoolId",
+            "ipv6NetmaskLength",
+        )
+    ),
+    outputs={"arn": "arn:{partition}:ec2:{region}:{account}:vpc/{id}"},
+    missing=_MISSING,
+)
+
+SUBNET = Spec(
+    token="aws:ec2/subnet:Subnet",
+    service="ec2",
+    id="@Subnet.SubnetId",
+    create=Call(operation="CreateSubnet"),
+    read=Read(operation="DescribeSubnets", params={"SubnetIds": ["{id}"]}, select="Subnets[0]"),
+    flatten=("PrivateDnsNameOptionsOnLaunch",),
+    updates=(
+        _modify("ModifySubnetAttribute", "SubnetId", "mapPublicIpOnLaunch"),
+        _modify("ModifySubnetAttribute", "SubnetId", "enableResourceNameDnsARecordOnLaunch"),
+        Call(
+            operation="ModifySubnetAttribute",
+            params={"SubnetId": "{id}"},
+            send=("privateDnsHostnameTypeOnLaunch",),
+        ),
+    ),
+    delete=Call(operation="DeleteSubnet", params={"SubnetId": "{id}"}),
+    find=Read(operation="DescribeSubnets", params={"Filters": marker_filter()}, select="Subnets[].SubnetId"),
+    tags=Tagging(ec2_type="subnet"),
+    replace=frozenset(("vpcId", "cidrBlock", "availabilityZone", "availabilityZoneId")),
+    delete_before_replace=True,
+    rename={
+        "arn": "SubnetArn",
+        "privateDnsHostnameTypeOnLaunch": "PrivateDnsHostnameTypeOnLaunch|HostnameType",
+        "enableResourceNameDnsARecordOnLaunch": "EnableResourceNameDnsARecord",
+    },
+    defaults={"mapPublicIpOnLaunch": False, "enableResourceNameDnsARecordOnLaunch": False},
+    computed=frozenset(("availabilityZone", "availabilityZoneId", "privateDnsHostnameTypeOnLaunch")),
+    unsupported=frozenset(
+        (
+            "assignIpv6AddressOnCreation",
+            "customerOwnedIpv4Pool",
+            "enableDns64",
+            "enableLniAtDeviceIndex",
+            "enableResourceNameDnsAaaaRecordOnLaunch",
+            "ipv4IpamPoolId",
+            "ipv4NetmaskLength",
+            "ipv6CidrBlock",
+            "ipv6IpamPoolId",
+            "ipv6Native",
+            "ipv6NetmaskLength",
+            "mapCustomerOwnedIpOnLaunch",
+            "outpostArn",
+        )
+    ),
+    missing=_MISSING,
+)
+
+ROUTE_TABLE = Spec(
+    token="aws:ec2/routeTable:RouteTable",
+    service="ec2",
+    id="@RouteTable.RouteTableId",
+    create=Call(operation="CreateRouteTable"),
+    read=Read(operation="DescribeRouteTables", params={"RouteTableIds": ["{id}"]}, select="RouteTables[0]"),
+    delete=Call(operation="DeleteRouteTable", params={"RouteTableId": "{id}"}),
+    find=Read(
+        operation="DescribeRouteTables", params={"Filters": marker_filter()}, select="RouteTables[].RouteTableId"
+    ),
+    tags=Tagging(ec2_type="route-table"),
+    replace=frozenset(("vpcId",)),
+    rename={
+        "routes.cidrBlock": "DestinationCidrBlock",
+        "routes.ipv6CidrBlock": "DestinationIpv6CidrBlock",
+        "routes.egressOnlyGatewayId": "EgressOnlyInternetGatewayId",
+    },
+    handled=frozenset(("routes",)),
+    unsupported=frozenset(("propagatingVgws",)),
+    outputs={"arn": "arn:{partition}:ec2:{region}:{account}:route-table/{id}"},
+    missing=_MISSING,
+)
+
+
+class RouteTable(Handler):
+    """Routes given with the table; those of the VPC itself and of its gateway endpoints are not the table's own."""
+
+    def fetch(self, scope: Scope) -> dict[str, Any] | None:
+        """The table with its own routes alone."""
+        item = super().fetch(scope)
+        if item is None:
+            return None
+        routes = [route for route in item.get("Routes", ()) if _is_own(route)]
+        return {**item, "Routes": [{key: value for key, value in route.items() if key in _ROUTE} for route in routes]}
+
+    def created(self, scope: Scope) -> None:
+        """Add the routes."""
+        self.update(scope, frozenset(("routes",)))
+
+    def update(self, scope: Scope, changed: frozenset[str]) -> None:
+        """Remove the routes that are not wanted, and add the missing ones."""
+        if "routes" not in changed:
+            return
+        wanted = scope.inputs.get("routes") or []
+        parameters = [_route_parameters(scope, route) for route in wanted]
+        for route in (self.fetch(scope) or {}).get("Routes", ()):
+            if route not in parameters:
+                target = {key: value for key, value in route.items() if key.startswith("Destination")}
+                scope.call("DeleteRoute", RouteTableId=scope.id, **target)
+        present = (self.fetch(scope) or {}).get("Routes", ())
+        for route in parameters:
+            if route not in present:
+                scope.call("CreateRoute", RouteTableId=scope.id, **route)
+
+
+_ROUTE = frozenset(
+    (
+        "DestinationCidrBlock",
+        "DestinationIpv6CidrBlock",
+        "DestinationPrefixListId",
+        "GatewayId",
+        "NatGatewayId",
+        "NetworkInterfaceId",
+        "TransitGatewayId",
+        "VpcPeeringConnectionId",
+        "VpcEndpointId",
+        "EgressOnlyInternetGatewayId",
+    )
+)
+
+
+def _is_own(route: Mapping[str, Any]) -> bool:
+    gateway = route.get("GatewayId") or ""
+    return gateway != "local" and not (gateway.startswith("vpce-") and route.get("DestinationPrefixListId"))
+
+
+def _route_parameters(scope: Scope, route: Mapping[str, Any]) -> dict[str, Any]:
+    renamed = {scope.spec.rename.get(f"routes.{name}", name[0].upper() + name[1:]): route[name] for name in route}
+    return {name: value for name, value in renamed.items() if value}
+
+
+ROUTE_TABLE_ASSOCIATION = Spec(
+    token="aws:ec2/routeTableAssociation:RouteTableAssociation",
+    service="ec2",
+    id="@AssociationId",
+    create=Call(operation="AssociateRouteTable"),
+    read=Read(
+        operation="DescribeRouteTables",
+        params={"Filters": [{"Name": "association.route-table-association-id", "Values": ["{id}"]}]},
+        select="RouteTables[].Associations[] | [?RouteTableAssociationId=='{id}'] | [0]",
+    ),
+    delete=Call(operation="DisassociateRouteTable", params={"AssociationId": "{id}"}),
+    find=Read(
+        operation="DescribeRouteTables",
+        params={"RouteTableIds": ["{routeTableId}"]},
+        select="RouteTables[].Associations[] | [?SubnetId=='{subnetId}'].RouteTableAssociationId",
+    ),
+    replace=frozenset(("routeTableId", "subnetId")),
+    delete_before_replace=True,
+    unsupported=frozenset(("gatewayId",)),
+    missing=_MISSING,
+)
+
+FLOW_LOG = Spec(
+    token="aws:ec2/flowLog:FlowLog",
+    service="ec2",
+    id="@FlowLogIds[0]",
+    create=Call(operation="CreateFlowLogs"),
+    read=Read(operation="DescribeFlowLogs", params={"FlowLogIds": ["{id}"]}, select="FlowLogs[0]"),
+    delete=Call(operation="DeleteFlowLogs", params={"FlowLogIds": ["{id}"]}),
+    find=Read(operation="DescribeFlowLogs", params={"Filter": marker_filter()}, select="FlowLogs[].FlowLogId"),
+    tags=Tagging(ec2_type="vpc-flow-log"),
+    replace=frozenset(
+        (
+            "destinationOptions",
+            "eniId",
+            "iamRoleArn",
+            "logDestination",
+            "logDestinationType",
+            "logFormat",
+            "maxAggregationInterval",
+            "subnetId",
+            "trafficType",
+            "vpcId",
+        )
+    ),
+    rename={"iamRoleArn": "DeliverLogsPermissionArn"},
+    defaults={"logDestinationType": "cloud-watch-logs", "maxAggregationInterval": 600},
+    computed=frozenset(("logFormat", "logDestination")),
+    handled=frozenset(("vpcId", "subnetId", "eniId")),
+    unsupported=frozenset(
+        (
+            "deliverCrossAccountRole",
+            "regionalNatGatewayId",
+            "tagFieldSpecifications",
+            "transitGatewayAttachmentId",
+            "transitGatewayId",
+        )
+    ),
+    outputs={"arn": "arn:{partition}:ec2:{region}:{account}:vpc-flow-log/{id}"},
+    missing=_MISSING,
+)
+
+_FLOW_LOG_SOURCES = {"vpcId": ("VPC", "vpc-"), "subnetId": ("Subnet", "subnet-"), "eniId": ("NetworkInterface", "eni-")}
+
+
+class FlowLog(Handler):
+    """A flow log names what it watches by one of three properties."""
+
+    def amend(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
+        """Name the resource watched."""
+        for name, (kind, _) in _FLOW_LOG_SOURCES.items():
+            if scope.inputs.get(name):
+                return {**params, "ResourceIds": [scope.inputs[name]], "ResourceType": kind}
+        raise LocalError(f"{self.spec.token}: one of vpcId, subnetId, eniId must be given; none was")
+
+    def create(self, scope: Scope) -> str:
+        """Make the flow log; what AWS could not make it tells in a part of its answer."""
+        created = super().create(scope)
+        if not created:
+            raise LocalError(f"{self.spec.token}: AWS made no flow log of {scope.inputs.get('vpcId')}")
+        return created
+
+    def outputs(self, scope: Scope, item: dict[str, Any]) -> dict[str, Any]:
+        """Add what is watched."""
+        result = super().outputs(scope, item)
+        watched = item.get("ResourceId", "")
+        source = {name: watched for name, (_, prefix) in _FLOW_LOG_SOURCES.items() if watched.startswith(prefix)}
+        return {**result, **source}
+
+
+VPC_ENDPOINT = Spec(
+    token="aws:ec2/vpcEndpoint:VpcEndpoint",
+    service="ec2",
+    id="@VpcEndpoint.VpcEndpointId",
+    create=Call(operation="CreateVpcEndpoint"),
+    read=Read(operation="DescribeVpcEndpoints", params={"VpcEndpointIds": ["{id}"]}, select="VpcEndpoints[0]"),
+    updates=(
+        Call(
+            operation="ModifyVpcEndpoint",
+            params={"VpcEndpointId": "{id}"},
+            send=("policy", "privateDnsEnabled", "ipAddressType", "dnsOptions"),
+        ),
+    ),
+    delete=Call(operation="DeleteVpcEndpoints", params={"VpcEndpointIds": ["{id}"]}),
+    find=Read(
+        operation="DescribeVpcEndpoints",
+        params={"Filters": marker_filter()},
+        select="VpcEndpoints[?State!='deleted' && State!='deleting'].VpcEndpointId",
+    ),
+    tags=Tagging(ec2_type="vpc-endpoint"),
+    replace=frozenset(("vpcId", "serviceName", "vpcEndpointType")),
+    delete_before_replace=True,
+    rename={"policy": "PolicyDocument", "securityGroupIds": "SecurityGroupIds"},
+    defaults={"vpcEndpointType": "Gateway"},
+    computed=frozenset(("policy", "privateDnsEnabled", "ipAddressType", "dnsOptions", "securityGroupIds")),
+    handled=frozenset(("routeTableIds", "subnetIds", "securityGroupIds")),
+    documents=frozenset(("policy",)),
+    unsupported=frozenset(
+        (
+            "autoAccept",
+            "resourceConfigurationArn",
+            "serviceNetworkArn",
+            "serviceRegion",
+            "subnetConfigurations",
+        )
+    ),
+    outputs={"arn": "arn:{partition}:ec2:{region}:{account}:vpc-endpoint/{id}"},
+    missing=_MISSING,
+)
+
+_MEMBERSHIPS = {"routeTableIds": "RouteTableIds", "subnetIds": "SubnetIds", "securityGroupIds": "SecurityGroupIds"}
+
+
+class VpcEndpoint(Handler):
+    """Route tables, subnets and groups of an endpoint are added and removed one by one."""
+
+    def fetch(self, scope: Scope) -> dict[str, Any] | None:
+        """The endpoint, unless it is on its way out, with its groups' ids and its prefix list."""
+        item = super().fetch(scope)
+        if item is None or str(item.get("State", "")).lower() in {"deleted", "deleting"}:
+            return None
+        item["SecurityGroupIds"] = [group["GroupId"] for group in item.get("Groups", ())]
+        if item.get("VpcEndpointType") == "Gateway":
+            names = [{"Name": "prefix-list-name", "Values": [item.get("ServiceName")]}]
+            found = scope.call("DescribePrefixLists", Filters=names).get("PrefixLists", [])
+            lists = [entry for entry in found if entry.get("PrefixListName") == item.get("ServiceName")]
+            item |= {"PrefixListId": lists[0]["PrefixListId"], "CidrBlocks": lists[0].get("Cidrs", [])} if lists else {}
+        return item
+
+    def created(self, scope: Scope) -> None:
+        """Everything was in the create call."""
+
+    def update(self, scope: Scope, changed: frozenset[str]) -> None:
+        """Send what changed, memberships as what is added and removed."""
+        super().update(scope, changed)
+        item = self.fetch(scope) or {}
+        params: dict[str, Any] = {}
+        for name in sorted(changed & _MEMBERSHIPS.keys()):
+            member = _MEMBERSHIPS[name]
+            wanted, actual = set(scope.inputs.get(name) or ()), set(item.get(member) or ())
+            params[f"Add{member}"] = sorted(wanted - actual)
+            params[f"Remove{member}"] = sorted(actual - wanted)
+        params = {name: value for name, value in params.items() if value}
+        if params:
+            scope.call("ModifyVpcEndpoint", VpcEndpointId=scope.id, **params)
+
+    def delete(self, scope: Scope) -> None:
+        """Delete the endpoint, and wait until its interfaces no longer hold the subnets."""
+        super().delete(scope)
+        deadline = time.monotonic() + 600
+        while time.monotonic() < deadline:
+            if super().fetch(scope) is None or self.fetch(scope) is None:
+                return
+            time.sleep(0.2)
+
+
+HANDLERS = (
+    Handler(VPC),
+    Handler(SUBNET),
+    RouteTable(ROUTE_TABLE),
+    Handler(ROUTE_TABLE_ASSOCIATION),
+    FlowLog(FLOW_LOG),
+    VpcEndpoint(VPC_ENDPOINT),
+)
