@@ -5,8 +5,8 @@ falls on the treatment with probability exactly π, whatever the rate and howeve
 probability is π r / (π r + 1 - π). The product over events of the likelihood ratio of r to the tolerated risk is an
 e-process for the null hypothesis "relative risk at most the tolerated one": for any smaller risk every factor has
 mean below one. A mixture over r fixed in advance is one too, and Ville's inequality bounds
-the chance that it ever reaches 1 / level by that level: no approximation at all. (Wald 1945; Ramdas, Grünwald, Vovk & Shafer 2023, "Game-theoretic
-statistics and safe anytime-valid inference".)
+the chance that it ever reaches 1 / level by that level: no approximation at all. (Wald 1945; Ramdas, Grünwald, Vovk &
+Shafer 2023, "Game-theoretic statistics and safe anytime-valid inference".)
 
 π may change with a ramp: each event counts with the π in force when its unit was dealt. Events of one unit must be
 counted once.

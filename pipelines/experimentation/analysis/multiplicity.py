@@ -1,8 +1,8 @@
 """Several metrics and arms: which findings stand once they are all counted."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from statsmodels.stats.multitest import (
@@ -36,7 +36,8 @@ def correct(p_values: Mapping[str, float], level: float, method: Method = "holm"
         raise ExperimentError(f"not p-values: {wrong}; a metric without a result cannot be corrected for")
     if not p_values:
         return {}
-    outcome = multipletests(np.array(list(p_values.values())), alpha=level, method=_NAMES[method])
+    run = cast(Callable[..., tuple[Any, ...]], multipletests)
+    outcome = run(np.array(list(p_values.values())), alpha=level, method=_NAMES[method])
     rejected, adjusted = np.asarray(outcome[0]), np.asarray(outcome[1], dtype=float)
     return {
         name: Corrected(value, float(adjusted[i]), bool(rejected[i]))

@@ -64,14 +64,14 @@ def upper_tail(state: State, information: float, z: float) -> tuple[float, float
     """Probability of reaching this look and exceeding `z` there, and the sub-density at `z`."""
     scaled, deviation = _standardised(state, information, np.array([z]))
     density = np.exp(-0.5 * scaled[0] ** 2) / (_SQRT_TWO_PI * deviation)
-    return float(np.asarray(ndtr(-scaled[0])) @ state.mass), float(density @ state.mass)
+    return float(ndtr(-scaled[0, :]) @ state.mass), float(density @ state.mass)
 
 
 def lower_tail(state: State, information: float, z: float) -> tuple[float, float]:
     """Probability of reaching this look and falling below `z` there, and the sub-density at `z`."""
     scaled, deviation = _standardised(state, information, np.array([z]))
     density = np.exp(-0.5 * scaled[0] ** 2) / (_SQRT_TWO_PI * deviation)
-    return float(np.asarray(ndtr(scaled[0])) @ state.mass), float(density @ state.mass)
+    return float(ndtr(scaled[0, :]) @ state.mass), float(density @ state.mass)
 
 
 def advance(state: State, information: float, lower: float, upper: float, next_information: float | None) -> State:

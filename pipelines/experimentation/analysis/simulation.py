@@ -1,0 +1,162 @@
+"""Does a procedure keep its promises? Simulated experiments, many at once, and the rates at which a procedure rejects.
+
+A procedure is anything that turns an `Effect` of shape (replicates, looks) into rejections of the same shape; it is
+taken to stop at the first. Streams have two equal arms; `effect` is added to the treatment.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.experimentation.analysis.always_valid import MixtureTest
+from pipelines.experimentation.analysis.estimates import Effect, compare_means, compare_ratios
+from pipelines.experimentation.analysis.moments import Moments
+from pipelines.experimentation.analysis.sequential import Boundaries
+
+Array = NDArray[np.float64]
+Procedure = Callable[[Effect], NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Replicates, looks, and units per arm between two looks."""
+
+    replicates: int
+    looks: int
+    units: int
+    seed: int
+
+    def generator(self) -> np.random.Generator:
+        """A generator that gives the same stream for the same plan."""
+        return np.random.default_rng(self.seed)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Replicates by looks."""
+        return self.replicates, self.looks
+
+
+def normal(plan: Plan, effect: float = 0.0) -> Effect:
+    """Normal outcomes with unit variance; the moments are drawn directly from their known distributions."""
+    rng = plan.generator()
+
+    def arm(mean: float) -> Moments:
+        means = mean + rng.standard_normal(plan.shape) / np.sqrt(plan.units)
+        return _over_looks(plan.units, means[..., None], rng.chisquare(plan.units - 1, plan.shape)[..., None, None])
+
+    return compare_means(arm(0.0), arm(effect))
+
+
+def bernoulli(plan: Plan, rate: float, effect: float = 0.0) -> Effect:
+    """Zeros and ones."""
+    rng = plan.generator()
+
+    def arm(chance: float) -> Moments:
+        mean = rng.binomial(plan.units, chance, plan.shape) / plan.units
+        return _over_looks(plan.units, mean[..., None], (plan.units * mean * (1 - mean))[..., None, None])
+
+    return compare_means(arm(rate), arm(rate + effect))
+
+
+def ratio(plan: Plan, effect: float = 0.0) -> Effect:
+    """Clicks over views: views are geometric with mean 4, each user has a click rate of their own with mean .2."""
+    rng = plan.generator()
+
+    def arm(extra: float) -> Moments:
+        def batch() -> tuple[Array, Array]:
+            size = (plan.replicates, plan.units)
+            views = rng.geometric(0.25, size)
+            clicks = rng.binomial(views, np.clip(rng.beta(2, 8, size) + extra, 0, 1))
+            return clicks.astype(float), views.astype(float)
+
+        return _accumulate(plan, batch)
+
+    return compare_ratios(arm(0.0), arm(effect))
+
+
+def clustered(plan: Plan, effect: float = 0.0) -> Effect:
+    """Users in clusters of one to nine that share half of their variance; `units` counts clusters."""
+    rng = plan.generator()
+
+    def arm(extra: float) -> Moments:
+        def batch() -> tuple[Array, Array]:
+            size = (plan.replicates, plan.units)
+            users = rng.integers(1, 10, size)
+            shared = rng.standard_normal(size) * np.sqrt(0.5)
+            noise = rng.standard_normal(size) * np.sqrt(0.5 * users)
+            return users * (shared + extra) + noise, users.astype(float)
+
+        return _accumulate(plan, batch)
+
+    return compare_ratios(arm(0.0), arm(effect))
+
+
+def _accumulate(plan: Plan, batch: Callable[[], tuple[Array, Array]]) -> Moments:
+    so_far, looks = Moments.of(*batch()), list[Moments]()
+    looks.append(so_far)
+    for _ in range(plan.looks - 1):
+        so_far = so_far.merge(Moments.of(*batch()))
+        looks.append(so_far)
+    return _stack(looks)
+
+
+def _over_looks(units: int, mean: Array, scatter: Array) -> Moments:
+    counts = np.full(mean.shape[:1], float(units))
+    so_far, looks = Moments(counts, mean[:, 0], scatter[:, 0]), list[Moments]()
+    looks.append(so_far)
+    for k in range(1, mean.shape[1]):
+        so_far = so_far.merge(Moments(counts, mean[:, k], scatter[:, k]))
+        looks.append(so_far)
+    return _stack(looks)
+
+
+def _stack(looks: list[Moments]) -> Moments:
+    return Moments(
+        np.stack([look.count for look in looks], axis=1),
+        np.stack([look.mean for look in looks], axis=1),
+        np.stack([look.scatter for look in looks], axis=1),
+    )
+
+
+def group_sequential(design: Boundaries) -> Procedure:
+    """Reject where the statistic leaves the boundaries."""
+    return lambda effect: (effect.z >= design.upper) | (effect.z <= design.lower)
+
+
+def always_valid(test: MixtureTest, level: float) -> Procedure:
+    """Reject where the mixture likelihood ratio reaches 1 / level."""
+    return lambda effect: test.log_e_value(effect.difference, effect.information) >= np.log(1 / level)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Share of replicates that were rejected at any look."""
+
+    rejected: int
+    replicates: int
+
+    @property
+    def value(self) -> float:
+        """The share."""
+        return self.rejected / self.replicates
+
+    def deviation(self, nominal: float) -> float:
+        """Standard errors above `nominal`, the error being that of a true rate of `nominal`."""
+        return (self.value - nominal) / float(np.sqrt(nominal * (1 - nominal) / self.replicates))
+
+    def attains(self, nominal: float, errors: float = 3.0) -> bool:
+        """Within `errors` standard errors of `nominal` on either side."""
+        return abs(self.deviation(nominal)) <= errors
+
+    def keeps(self, nominal: float, errors: float = 3.0) -> bool:
+        """Not more than `errors` standard errors above `nominal`."""
+        return self.deviation(nominal) <= errors
+
+
+def rejection_rate(procedure: Procedure, effect: Effect) -> Rate:
+    """How often the procedure stops with a rejection when it looks at every column; a NaN statistic does not reject."""
+    with np.errstate(invalid="ignore"):
+        rejected = np.asarray(procedure(effect)).any(axis=1)
+    return Rate(int(np.sum(rejected)), effect.difference.shape[0])
