@@ -61,6 +61,16 @@ class Settings:
         return f"postgresql+psycopg2://{user}@{self.host}:{self.port}/{name}"
 
     @property
+    def database_variables(self) -> dict[str, str]:
+        """Where the database is, with defaults filled in."""
+        return {
+            "DATABASE_HOST": self.host,
+            "DATABASE_PORT": str(self.port),
+            "DATABASE_NAME": self.name,
+            "DATABASE_USER": self.user,
+        }
+
+    @property
     def variables(self) -> dict[str, str]:
         """What the server process reads from its environment. `PGSSLMODE` and `PGSSLROOTCERT` pass through as given."""
         return {

@@ -1,0 +1,1 @@
+"""Serving: releases, how they are rolled out, and a client of the endpoint."""

@@ -1,0 +1,1 @@
+"""The code channel of the training job: runs in the training container, imports nothing of ours."""
