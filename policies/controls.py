@@ -86,7 +86,7 @@ StackCheck = Callable[[Resource, Stack], Iterable[str]]
 class Rule:
     """A control and the pure function that decides it for one resource: a sentence for each violation.
 
-    Exactly one of the two checks is set: `check_resource` needs the resource alone, `check_in_stack` its neighbours too.
+    Exactly one check is set: `check_resource` needs the resource alone, `check_in_stack` its neighbours too.
     """
 
     control: Control

@@ -1,7 +1,8 @@
 """IAM policy documents: read from JSON text or objects, and asked what they match.
 
-Grammar and matching after the IAM User Guide, "Grammar of the IAM JSON policy language": a statement, action, resource or
-condition value may be one item or a list; `*` and `?` are the wildcards; action names ignore case; resources do not.
+Grammar and matching after the IAM User Guide, "Grammar of the IAM JSON policy language": a statement, action,
+resource or condition value may be one item or a list; `*` and `?` are the wildcards; action names ignore case,
+resources do not.
 """
 
 import json

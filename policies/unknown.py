@@ -47,9 +47,10 @@ class Unknown:
     def __repr__(self) -> str:
         return f"<unknown {self._path}>"
 
-    def get(self, key: str, default: object = None) -> NoReturn:  # noqa: ARG002 - a mapping's signature
-        """Raise `Undecidable`: what an unknown object holds is unknown."""
-        self._look()
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):  # what Python itself asks for: a look at the object, not at the value
+            raise AttributeError(name)
+        raise Undecidable(self._path)
 
 
 def plain(value: object, path: str = "") -> Any:
