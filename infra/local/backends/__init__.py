@@ -5,6 +5,7 @@ import threading
 
 _LIVE = {
     "ecr": "infra.local.backends.ecr",
+    "rds": "infra.local.backends.rds",
     "sagemaker": "infra.local.backends.sagemaker.backend",
 }
 """moto's service name to the module whose `install()` puts the live backend in place."""

@@ -19,7 +19,7 @@ _URI = re.compile(
 )
 
 
-class ImageMissing(LookupError):
+class ImageMissingError(LookupError):
     """No image answers to a URI; the text is the sentence a container engine would say."""
 
 
@@ -65,19 +65,19 @@ def image_folder(uri: str) -> Path:
     """Folder of the image that `uri` names.
 
     Raises:
-        ImageMissing: not an ECR URI, or no such repository, tag or digest.
+        ImageMissingError: not an ECR URI, or no such repository, tag or digest.
     """
     match = _URI.match(uri)
     if match is None:
-        raise ImageMissing(f"{uri} is no image of an ECR repository")
+        raise ImageMissingError(f"{uri} is no image of an ECR repository")
     backend: Any = ecr_backends[match["account"]][match["region"]]
     repository = backend.repositories.get(match["name"])
     if repository is None:
-        raise ImageMissing(f"repository {match['name']} does not exist")
+        raise ImageMissingError(f"repository {match['name']} does not exist")
     tag, digest = match["tag"], match["digest"]
     for image in repository.images:
         by_digest = digest is not None and image.get_image_digest() == digest
         by_tag = digest is None and (tag or "latest") in image.image_tags
         if by_digest or by_tag:
             return ROOT / json.loads(image.image_manifest)["annotations"][ANNOTATION]
-    raise ImageMissing(f"{uri}: not found")
+    raise ImageMissingError(f"{uri}: not found")

@@ -39,7 +39,7 @@ class Location:
         return "/".join([part for part in (self.prefix.strip("/"), *parts) if part])
 
 
-class MissingBucket(LookupError):
+class MissingBucketError(LookupError):
     """The bucket does not exist."""
 
 
@@ -55,7 +55,7 @@ class Objects:
         """Keys that begin with `prefix`, sorted; folder markers left out.
 
         Raises:
-            MissingBucket: no such bucket.
+            MissingBucketError: no such bucket.
         """
         return sorted(
             key for key in list(self._bucket(bucket).keys.keys()) if key.startswith(prefix) and not key.endswith("/")
@@ -71,7 +71,7 @@ class Objects:
         """Put an object.
 
         Raises:
-            MissingBucket: no such bucket.
+            MissingBucketError: no such bucket.
         """
         self._bucket(bucket)
         self._backend.put_object(bucket, key, content)
@@ -79,7 +79,7 @@ class Objects:
     def _bucket(self, name: str) -> Any:
         found = self._backend.buckets.get(name)
         if found is None:
-            raise MissingBucket(f"The specified bucket does not exist: {name}")
+            raise MissingBucketError(f"The specified bucket does not exist: {name}")
         return found
 
 

@@ -12,9 +12,11 @@ def main() -> None:
     """Block until standard input ends, then sweep."""
     sys.stdin.buffer.read()
     # psutil costs memory; it is loaded only when there is something to do.
-    from infra.local.runtime.marks import sweep  # noqa: PLC0415 - see above
+    from infra.local.runtime import marks, scratch  # noqa: PLC0415 - see above
 
-    sweep(Path(sys.argv[1]))
+    cloud = Path(sys.argv[1])
+    marks.sweep(cloud)
+    scratch.remove(cloud)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from infra.local.runtime import marks
+from infra.local.runtime import marks, scratch
 from infra.local.runtime.addresses import Addresses
 from infra.local.runtime.processes import Exit, Process, Spec
+from infra.local.runtime.users import User
 
 
 class Supervisor:
@@ -32,6 +33,7 @@ class Supervisor:
         self._running: dict[str, Process] = {}
         self._closed = False
         marks.sweep(self.folder)
+        scratch.remove(self.folder)
         for path in self._records.glob("*.json"):
             path.unlink(missing_ok=True)
         # Without the mark: the guard must outlive its own sweep.
@@ -70,6 +72,15 @@ class Supervisor:
         process.watch(ended)
         return process
 
+    def folder_for(self, user: User | None, name: str) -> Path:
+        """A new data folder that `user` owns and can reach: below `data/`, or in the scratch folder where it must be."""
+        reachable = user is None or user.reaches(self.data)
+        folder = (self.data if reachable else scratch.make(self.folder)) / name
+        folder.mkdir(parents=True)
+        if user is not None:
+            os.chown(folder, user.uid, user.gid)
+        return folder
+
     def running(self) -> list[Process]:
         """What runs now, by name."""
         with self._lock:
@@ -88,6 +99,7 @@ class Supervisor:
         for thread in threads:
             thread.join(grace + 10.0)
         marks.sweep(self.folder)
+        scratch.remove(self.folder)
         self.addresses.close()
         if self._guard.stdin is not None:
             self._guard.stdin.close()

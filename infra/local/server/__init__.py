@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from infra.local.errors import LocalError
-from infra.local.runtime import marks
+from infra.local.runtime import marks, scratch
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
@@ -92,6 +92,7 @@ def stop(home: Path) -> bool:
             running.send_signal(signal.SIGTERM)
             _end(running)
         left = marks.sweep(folder)
+        scratch.remove(folder)
         (folder / "server.json").unlink(missing_ok=True)
         for name in ("data", "processes"):
             shutil.rmtree(folder / name, ignore_errors=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from infra.local.backends.stores import Location, MissingBucket, Objects
+from infra.local.backends.stores import Location, MissingBucketError, Objects
 
 Document = dict[str, Any]
 _FLUSH_SECONDS = 5.0
@@ -130,7 +130,7 @@ def _write(buffer: _Buffer) -> None:
     key = key_below(where, buffer.endpoint, buffer.variant, datetime.now(UTC), str(uuid.uuid4()))
     try:
         Objects(buffer.account).write(where.bucket, key, ("\n".join(buffer.lines) + "\n").encode())
-    except MissingBucket:
+    except MissingBucketError:
         # As on AWS: capture fails quietly, invocations go on.
         return
 

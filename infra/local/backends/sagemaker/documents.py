@@ -10,6 +10,16 @@ from moto.core.utils import utcnow
 Document = dict[str, Any]
 
 
+def rows(document: Document, member: str) -> list[Document]:
+    """A list member; empty when it is left out."""
+    return document.get(member) or []
+
+
+def section(document: Document, member: str) -> Document:
+    """A structure member; empty when it is left out."""
+    return document.get(member) or {}
+
+
 @dataclass
 class Kept:
     """A resource made from a request. `tags` is outside `request`, as it changes on its own."""
@@ -119,8 +129,7 @@ class Model(Kept):
     @property
     def container(self) -> Document:
         """The one container."""
-        containers = self.request.get("Containers") or []
-        return self.request.get("PrimaryContainer") or containers[0]
+        return section(self.request, "PrimaryContainer") or rows(self.request, "Containers")[0]
 
     def document(self) -> Document:
         """What DescribeModel answers."""

@@ -14,14 +14,14 @@ from moto.sagemaker.exceptions import AWSValidationException
 
 from infra.local.backends.machine import machine
 from infra.local.backends.sagemaker import capture
-from infra.local.backends.sagemaker.documents import Document, EndpointConfig, Kept
+from infra.local.backends.sagemaker.documents import Document, EndpointConfig, Kept, rows
 from infra.local.backends.sagemaker.fleet import Fleet, FleetError, ModelServer
 from infra.local.backends.sagemaker.rollout import Plan, RolloutError, plan, retained
 
 _ALARM_POLL = 0.25
 
 
-class RolledBack(Exception):
+class RolledBackError(Exception):
     """An update was called off; the text is the failure reason."""
 
 
@@ -85,7 +85,7 @@ class Endpoint(Kept):
             if request.get("RetainDeploymentConfig") and deployment is None:
                 deployment = self.deployment
             excluded = frozenset(
-                item["VariantPropertyType"] for item in request.get("ExcludeRetainedVariantProperties") or []
+                item["VariantPropertyType"] for item in rows(request, "ExcludeRetainedVariantProperties")
             )
             generation = self._generation(
                 config, self.live, retain=bool(request.get("RetainAllVariantProperties")), excluded=excluded
@@ -239,7 +239,7 @@ class Endpoint(Kept):
                 self.share = step.share
                 self._bake(step.bake, steps, deadline)
             self._bake(steps.termination_wait, steps, deadline)
-        except (FleetError, RolledBack) as error:
+        except (FleetError, RolledBackError) as error:
             self._roll_back(generation, str(error))
             return
         except Exception as error:  # noqa: BLE001 - as above
@@ -281,9 +281,9 @@ class Endpoint(Kept):
             if now >= end:
                 return
             if now >= deadline:
-                raise RolledBack("Endpoint deployment exceeded MaximumExecutionTimeoutInSeconds.")
+                raise RolledBackError("Endpoint deployment exceeded MaximumExecutionTimeoutInSeconds.")
             if self._deleted.wait(min(_ALARM_POLL, end - now)):
-                raise RolledBack("Endpoint was deleted.")
+                raise RolledBackError("Endpoint was deleted.")
 
     def _check_alarms(self, steps: Plan) -> None:
         if not steps.alarms:
@@ -291,6 +291,6 @@ class Endpoint(Kept):
         alarms = cloudwatch_backends[self.backend.account_id][self.backend.region_name].alarms
         raised = [name for name in steps.alarms if name in alarms and alarms[name].state_value == "ALARM"]
         if raised:
-            raise RolledBack(
+            raise RolledBackError(
                 f"Update to endpoint {self.name} was rolled back because one or more alarms in AutoRollbackConfiguration are in ALARM state: {', '.join(raised)}."
             )

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 
-from infra.local.backends.ecr import ImageMissing, image_folder
+from infra.local.backends.ecr import ImageMissingError, image_folder
 from infra.local.backends.machine import machine
-from infra.local.backends.sagemaker.documents import Document, Model
+from infra.local.backends.sagemaker.documents import Document, Model, section
 from infra.local.backends.sagemaker.layout import unpack
-from infra.local.backends.stores import Location, LogStream, MissingBucket, Objects
+from infra.local.backends.stores import Location, LogStream, MissingBucketError, Objects
 from infra.local.runtime import Exit, Image, ImageError, Process, Spec, prepare, unprivileged
 
 PORT = 8080
@@ -74,7 +74,7 @@ class ModelServer:
             folder = image_folder(container["Image"])
             prepare(folder)
             image = Image.read(folder)
-        except (ImageMissing, ImageError) as error:
+        except (ImageMissingError, ImageError) as error:
             raise FleetError(
                 f"The primary container for production variant {self.name} could not be started: {error}"
             ) from error
@@ -156,7 +156,7 @@ class ModelServer:
         where = Location.parse(url)
         try:
             content = Objects(self.account).read(where.bucket, where.prefix)
-        except MissingBucket:
+        except MissingBucketError:
             content = None
         if content is None:
             raise FleetError(
@@ -183,7 +183,7 @@ class ModelServer:
         settings = {
             **({} if isolated else here.container_environment(self.region)),
             "AWS_REGION": self.region,
-            **(container.get("Environment") or {}),
+            **section(container, "Environment"),
             "SAGEMAKER_BASE_DIR": str(self.root),
             "SAGEMAKER_BIND_TO_PORT": str(PORT),
             "BIND_ADDRESS": self._address,

@@ -4,12 +4,12 @@ import gzip
 import json
 import shutil
 import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
-from infra.local.backends.stores import Location, MissingBucket, Objects, matches
+from infra.local.backends.sagemaker.documents import Document, rows, section
+from infra.local.backends.stores import Location, MissingBucketError, Objects, matches
 from infra.local.runtime import User
 
 CONTAINER_ROOT = "/opt/ml"
@@ -38,7 +38,7 @@ class Layout:
         ):
             folder.mkdir(parents=True, exist_ok=True)
 
-    def configure(self, request: Mapping[str, Any]) -> None:
+    def configure(self, request: Document) -> None:
         """Write the three files of `input/config`."""
         channels = {
             channel["ChannelName"]: {
@@ -50,7 +50,7 @@ class Layout:
                 "RecordWrapperType": channel.get("RecordWrapperType", "None"),
                 **({"ContentType": channel["ContentType"]} if channel.get("ContentType") else {}),
             }
-            for channel in request.get("InputDataConfig") or []
+            for channel in rows(request, "InputDataConfig")
         }
         instance_type = request["ResourceConfig"].get("InstanceType", "")
         resources = {
@@ -64,14 +64,14 @@ class Layout:
             "network_interface_name": "lo",
         }
         documents = {
-            "hyperparameters": request.get("HyperParameters") or {},
+            "hyperparameters": section(request, "HyperParameters"),
             "inputdataconfig": channels,
             "resourceconfig": resources,
         }
         for name, document in documents.items():
             (self.root / "input" / "config" / f"{name}.json").write_text(json.dumps(document))
 
-    def download(self, channel: Mapping[str, Any], objects: Objects, role: str) -> None:
+    def download(self, channel: Document, objects: Objects, role: str) -> None:
         """Fill `input/data/<channel>`.
 
         Raises:
@@ -81,7 +81,7 @@ class Layout:
         where = Location.parse(uri)
         try:
             keys = objects.keys(where.bucket, where.prefix)
-        except MissingBucket:
+        except MissingBucketError:
             keys = []
         if not keys:
             raise InputError(

@@ -6,8 +6,9 @@ from typing import Any
 from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.responses import SageMakerResponse
 
-from infra.local.backends.sagemaker.backend import LiveSageMaker, page
+from infra.local.backends.sagemaker.backend import LiveSageMaker
 from infra.local.backends.sagemaker.documents import Document
+from infra.local.backends.sagemaker.pages import page
 
 
 class LiveSageMakerResponse(SageMakerResponse):
@@ -54,7 +55,7 @@ class LiveSageMakerResponse(SageMakerResponse):
         """ListModels."""
         summaries = [
             {"ModelName": model.name, "ModelArn": model.arn, "CreationTime": model.creation_time}
-            for model in self.live._models.values()
+            for model in self.live.list_models()
         ]
         rows, token = page(summaries, self.request, "ModelName")
         return ActionResult({"Models": rows, "NextToken": token})

@@ -1,9 +1,8 @@
 """How traffic moves from the old fleet to the new one: pure plans from a DeploymentConfig."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
-Document = dict[str, Any]
+from infra.local.backends.sagemaker.documents import Document, rows, section
 
 
 class RolloutError(ValueError):
@@ -40,10 +39,10 @@ def plan(config: Document | None, instances: int) -> Plan:
         raise RolloutError(
             "DeploymentConfig.RollingUpdatePolicy is not written for the embedded AWS: use BlueGreenUpdatePolicy."
         )
-    blue_green: Document = config.get("BlueGreenUpdatePolicy") or {}
-    alarms = tuple(alarm["AlarmName"] for alarm in (config.get("AutoRollbackConfiguration") or {}).get("Alarms") or [])
+    blue_green = section(config, "BlueGreenUpdatePolicy")
+    alarms = tuple(alarm["AlarmName"] for alarm in rows(section(config, "AutoRollbackConfiguration"), "Alarms"))
     return Plan(
-        steps=_steps(blue_green.get("TrafficRoutingConfiguration") or {"Type": "ALL_AT_ONCE"}, instances),
+        steps=_steps(section(blue_green, "TrafficRoutingConfiguration") or {"Type": "ALL_AT_ONCE"}, instances),
         termination_wait=float(blue_green.get("TerminationWaitInSeconds", 0)),
         timeout=float(blue_green.get("MaximumExecutionTimeoutInSeconds", 28800)),
         alarms=alarms,

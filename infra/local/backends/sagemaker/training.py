@@ -8,11 +8,11 @@ from pathlib import Path
 
 from moto.core.utils import utcnow
 
-from infra.local.backends.ecr import ImageMissing, image_folder
+from infra.local.backends.ecr import ImageMissingError, image_folder
 from infra.local.backends.machine import machine
-from infra.local.backends.sagemaker.documents import Document, TrainingJob
+from infra.local.backends.sagemaker.documents import Document, TrainingJob, rows, section
 from infra.local.backends.sagemaker.layout import InputError, Layout, copy_down, copy_up
-from infra.local.backends.stores import Location, LogStream, Metrics, MissingBucket, Objects
+from infra.local.backends.stores import Location, LogStream, Metrics, MissingBucketError, Objects
 from infra.local.runtime import Image, ImageError, Process, Spec, prepare, unprivileged
 
 GROUP = "/aws/sagemaker/TrainingJobs"
@@ -32,7 +32,7 @@ class TrainingRun:
         self._metrics = Metrics(account, region)
         self._patterns = [
             (definition["Name"], re.compile(definition["Regex"]))
-            for definition in self.request["AlgorithmSpecification"].get("MetricDefinitions") or []
+            for definition in rows(self.request["AlgorithmSpecification"], "MetricDefinitions")
         ]
         self._checkpointed: dict[Path, tuple[int, int]] = {}
         job.move("Starting", "Preparing the instances for training")
@@ -47,11 +47,11 @@ class TrainingRun:
             self._steps(Layout(root))
         except (InputError, ImageError) as error:
             self._fail(str(error))
-        except ImageMissing as error:
+        except ImageMissingError as error:
             self._fail(
                 f"ClientError: Cannot pull algorithm container. Either the image does not exist or its permissions are incorrect. ({error})"
             )
-        except MissingBucket as error:
+        except MissingBucketError as error:
             self._fail(f"ClientError: Artifact upload failed: {error}")
         except Exception as error:  # noqa: BLE001 - a fault of ours must end the job, not leave it in progress for ever
             self._fail(f"InternalServerError: {error!r}")
@@ -69,7 +69,7 @@ class TrainingRun:
         job.training_start_time = utcnow()
         job.move("Downloading", "Downloading input data")
         layout.configure(request)
-        for channel in request.get("InputDataConfig") or []:
+        for channel in rows(request, "InputDataConfig"):
             layout.download(channel, self._objects, request["RoleArn"])
         checkpoints = self._restore_checkpoints(layout)
         if self._stopped_early():
@@ -110,7 +110,7 @@ class TrainingRun:
             "AWS_REGION": self.region,
             "TRAINING_JOB_NAME": self.job.name,
             "TRAINING_JOB_ARN": self.job.arn,
-            **(request.get("Environment") or {}),
+            **section(request, "Environment"),
             "SAGEMAKER_BASE_DIR": str(layout.root),
             "TMPDIR": str(layout.scratch),
             "HOME": str(layout.scratch),
@@ -134,7 +134,7 @@ class TrainingRun:
 
     def _await(self, process: Process, checkpoints: tuple[Path, Location] | None) -> str | None:
         """Wait for the end of the program, or end it; the secondary status when it was ended, else None."""
-        limit = (self.request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds", 86400)
+        limit = section(self.request, "StoppingCondition").get("MaxRuntimeInSeconds", 86400)
         deadline = time.monotonic() + limit
         next_copy = time.monotonic() + _CHECKPOINT_SECONDS
         while process.wait(0.1) is None:
