@@ -55,7 +55,8 @@ def failures(cloud: Cloud, handler: Handler, inputs: Mapping[str, Any]) -> list[
     conversion = Conversion(spec.rename, spec.to_aws)
     seen: set[str] = set()
     for call in (spec.create, *spec.updates):
-        names = [name for name in (call.send or given) if name not in seen and name not in spec.handled | spec.unsupported]
+        sent = call.send or (given if call is spec.create else ())
+        names = [name for name in sent if name not in seen and name not in spec.handled | spec.unsupported]
         shape = target_shape(cloud, spec, call.operation, call.into)
         mine = {name: given[name] for name in names if name in given and name not in {"tags", "region"}}
         conversion.params(mine, shape, promised.inputs)

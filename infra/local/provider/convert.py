@@ -74,6 +74,8 @@ class Conversion:
                 return UNKNOWN
             return self._structure(value[0], shape, f"{path}[0]", dotted) if value else {}
         if not isinstance(value, Mapping):
+            if tuple(shape.members) == ("Value",):  # EC2's wrapping of attributes
+                return {"Value": self.value(value, shape.members["Value"], path, dotted)}
             self.fail(path, f"must be an object, got {_got(value)}")
             return UNKNOWN
         result: dict[str, Any] = {}

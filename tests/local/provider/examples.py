@@ -20,7 +20,9 @@ class Example:
     drift: Drift | None = None
     """The change behind the provider's back."""
     drifted: str = ""
-    """The property that the drift shows in."""
+    """The property that the drift shows in; empty where the drift deletes the resource."""
+    remains: bool = False
+    """Whether AWS keeps it when it is deleted."""
 
 
 def shared(stack: Stack, token: str, name: str, **inputs: Any) -> Deployed:
@@ -39,7 +41,12 @@ def subnets(stack: Stack) -> list[str]:
     zones = {"a": "10.9.0.0/24", "b": "10.9.1.0/24"}
     return [
         shared(
-            stack, "aws:ec2/subnet:Subnet", f"shared-{zone}", vpcId=vpc(stack), cidrBlock=block, availabilityZone=f"eu-west-1{zone}"
+            stack,
+            "aws:ec2/subnet:Subnet",
+            f"shared-{zone}",
+            vpcId=vpc(stack),
+            cidrBlock=block,
+            availabilityZone=f"eu-west-1{zone}",
         ).id
         for zone, block in zones.items()
     ]
@@ -59,6 +66,19 @@ def key(stack: Stack) -> str:
 
 def bucket(stack: Stack, name: str = "shared") -> str:
     return shared(stack, "aws:s3/bucket:Bucket", name, forceDestroy=True).id
+
+
+def log_bucket(stack: Stack) -> str:
+    name = bucket(stack, "logs")
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "logging.s3.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{name}/*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    shared(stack, "aws:s3/bucketPolicy:BucketPolicy", "logs", bucket=name, policy=policy)
+    return name
 
 
 def trust(service: str) -> str:
@@ -109,6 +129,7 @@ EXAMPLES: dict[str, Example] = {
             GroupId=one.id, IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="0.0.0.0/0"
         ),
         drifted="ingress",
+        remains=True,
     ),
     "aws:ec2/securityGroup:SecurityGroup": Example(
         lambda stack: {
@@ -174,6 +195,7 @@ EXAMPLES: dict[str, Example] = {
             "securityGroupId": group(stack),
             "ipProtocol": "-1",
             "referencedSecurityGroupId": group(stack),
+            "tags": TAGS,
         },
         drift=ec2_tag,
         drifted="tags.Owner",
@@ -225,6 +247,7 @@ EXAMPLES: dict[str, Example] = {
             Bucket=one.id, VersioningConfiguration={"Status": "Suspended"}
         ),
         "versioningConfiguration.status",
+        remains=True,
     ),
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": Example(
         lambda stack: {
@@ -265,7 +288,7 @@ EXAMPLES: dict[str, Example] = {
         "",
     ),
     "aws:s3/bucketLogging:BucketLogging": Example(
-        lambda stack: {"bucket": bucket(stack), "targetBucket": bucket(stack, "logs"), "targetPrefix": "access/"},
+        lambda stack: {"bucket": bucket(stack), "targetBucket": log_bucket(stack), "targetPrefix": "access/"},
         {"targetPrefix": "s3/"},
         lambda stack, one: stack.client("s3").put_bucket_logging(Bucket=one.id, BucketLoggingStatus={}),
         "",

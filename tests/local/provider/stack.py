@@ -59,7 +59,8 @@ class Stack:
         self, token: str, name: str, inputs: dict[str, Any], old: dict[str, PropertyValue] | None = None
     ) -> dict[str, PropertyValue]:
         response = self.check(token, name, inputs, old)
-        assert not [(failure.property, failure.reason) for failure in response.failures or ()]
+        failures = [f"{failure.property}: {failure.reason}" for failure in response.failures or ()]
+        assert not failures, failures
         return response.inputs or {}
 
     def create(self, token: str, name: str, inputs: dict[str, Any]) -> Deployed:

@@ -37,9 +37,7 @@ def _vpc_attribute(name: str) -> Read:
 
 
 def _modify(operation: str, id_member: str, name: str) -> Call:
-    member = name[0].upper() + name[1:]
-    params = {id_member: "{id}", member: {"Value": f"{{{name}}}"}}
-    return Call(operation=operation, params=params, when=(name,))
+    return Call(operation=operation, params={id_member: "{id}"}, send=(name,))
 
 
 _VPC_ATTRIBUTES = ("enableDnsSupport", "enableDnsHostnames", "enableNetworkAddressUsageMetrics")
@@ -122,7 +120,7 @@ SUBNET = Spec(
     rename={
         "arn": "SubnetArn",
         "privateDnsHostnameTypeOnLaunch": "PrivateDnsHostnameTypeOnLaunch|HostnameType",
-        "enableResourceNameDnsARecordOnLaunch": "EnableResourceNameDnsARecord",
+        "enableResourceNameDnsARecordOnLaunch": "EnableResourceNameDnsARecordOnLaunch|EnableResourceNameDnsARecord",
     },
     defaults={"mapPublicIpOnLaunch": False, "enableResourceNameDnsARecordOnLaunch": False},
     computed=frozenset(("availabilityZone", "availabilityZoneId", "privateDnsHostnameTypeOnLaunch")),
