@@ -104,6 +104,8 @@ class DatabaseConfig(_Section):
     port: Annotated[int, Field(ge=1150, le=65535)] = 5433
     """Not PostgreSQL's usual 5432, which scanners try first."""
     backup_days: Annotated[int, Field(ge=1, le=35)] = 14
+    require_tls: bool = True
+    """Refuse connections without TLS."""
 
 
 class RegistryConfig(_Section):

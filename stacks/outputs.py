@@ -44,6 +44,8 @@ class TrainingProfile(_Section):
     max_runtime_seconds: int
     max_wait_seconds: int | None
     """Seconds to wait for spot capacity and finish; None buys on demand."""
+    volume_key_arn: str | None
+    """Key of the volumes; None where the instance type's own storage encrypts itself and takes no key."""
 
 
 class Training(_Section):

@@ -1,8 +1,9 @@
 """What a training job may do, and what its submitter may ask for."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypedDict
 
+from components.instances import has_own_storage
 from infra.documents import (
     Statement,
     allow,
@@ -20,7 +21,7 @@ OUTPUT_PREFIX = "training/output/"
 """Model artifacts, in the artifacts bucket."""
 CHECKPOINT_PREFIX = "training/checkpoints/"
 """Checkpoints of interrupted spot jobs, in the artifacts bucket."""
-CODE_PREFIX = "training/code/"
+CODE_PREFIX = "code/"
 """Scripts that jobs run, in the artifacts bucket."""
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 """Where SageMaker writes every training job's log; the name is SageMaker's own."""
@@ -83,28 +84,13 @@ def submitter_statements(environment: Environment, limits: Limits) -> list[State
     without the isolation. Condition keys: Service Authorization Reference, Amazon SageMaker AI, CreateTrainingJob.
     """
     jobs = arn(environment, "sagemaker", f"training-job/{limits['job_prefix']}*")
-    conditions = {
-        # ForAllValues holds for an absent key as well; `Null` makes each of them obligatory.
-        "ForAllValues:StringEquals": {
-            "sagemaker:InstanceTypes": sorted(set(limits["instance_types"])),
-            "sagemaker:VpcSubnets": sorted(limits["subnet_ids"]),
-            "sagemaker:VpcSecurityGroupIds": [limits["security_group_id"]],
-        },
-        "Null": {
-            "sagemaker:InstanceTypes": "false",
-            "sagemaker:VpcSubnets": "false",
-            "sagemaker:VpcSecurityGroupIds": "false",
-        },
-        "ArnEquals": {"sagemaker:VolumeKmsKey": limits["key_arn"], "sagemaker:OutputKmsKey": limits["key_arn"]},
-        "NumericLessThanEquals": {"sagemaker:MaxRuntimeInSeconds": str(limits["max_runtime_seconds"])},
-        "Bool": {
-            "sagemaker:InterContainerTrafficEncryption": "true",
-            **({"sagemaker:NetworkIsolation": "true"} if limits["network_isolation"] else {}),
-        },
-    }
+    own_storage = {kind for kind in limits["instance_types"] if has_own_storage(kind)}
+    volumes = set(limits["instance_types"]) - own_storage
+    volume_key = {"sagemaker:VolumeKmsKey": limits["key_arn"]}
     passed = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
     return [
-        allow("StartJobs", ["sagemaker:CreateTrainingJob"], [jobs], conditions),
+        *([_start("StartJobs", jobs, limits, volumes, volume_key)] if volumes else []),
+        *([_start("StartJobsOnOwnStorage", jobs, limits, own_storage, {})] if own_storage else []),
         allow(
             "FollowJobs",
             ["sagemaker:AddTags", "sagemaker:DescribeTrainingJob", "sagemaker:ListTags", "sagemaker:StopTrainingJob"],
@@ -119,6 +105,28 @@ def submitter_statements(environment: Environment, limits: Limits) -> list[State
             [_log_group(environment), f"{_log_group(environment)}:log-stream:*"],
         ),
     ]
+
+
+def _start(
+    sid: str, jobs: str, limits: Limits, instance_types: Collection[str], volume_key: Mapping[str, str]
+) -> Statement:
+    place = {
+        "sagemaker:InstanceTypes": sorted(instance_types),
+        "sagemaker:VpcSubnets": sorted(limits["subnet_ids"]),
+        "sagemaker:VpcSecurityGroupIds": [limits["security_group_id"]],
+    }
+    conditions = {
+        # ForAllValues holds for an absent key as well; `Null` makes each of them obligatory.
+        "ForAllValues:StringEquals": place,
+        "Null": dict.fromkeys(place, "false"),
+        "ArnEquals": {**volume_key, "sagemaker:OutputKmsKey": limits["key_arn"]},
+        "NumericLessThanEquals": {"sagemaker:MaxRuntimeInSeconds": str(limits["max_runtime_seconds"])},
+        "Bool": {
+            "sagemaker:InterContainerTrafficEncryption": "true",
+            **({"sagemaker:NetworkIsolation": "true"} if limits["network_isolation"] else {}),
+        },
+    }
+    return allow(sid, ["sagemaker:CreateTrainingJob"], [jobs], conditions)
 
 
 def _log_group(environment: Environment) -> str:

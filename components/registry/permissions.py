@@ -1,0 +1,21 @@
+"""What the tracking server may do, and what ECS may do to start it."""
+
+from infra.documents import Statement, allow, pull_image, write_logs, write_objects
+
+ARTIFACTS_PREFIX = "registry/"
+"""Runs' artifacts and models, in the artifacts bucket."""
+
+
+def task_statements(artifacts_arn: str, artifacts_key_arn: str) -> list[Statement]:
+    """Read and write the artifacts of runs; nothing else."""
+    return write_objects("Artifacts", artifacts_arn, [ARTIFACTS_PREFIX], artifacts_key_arn)
+
+
+def start_statements(repository_arn: str, log_group_arn: str, secret_arn: str, secret_key_arn: str) -> list[Statement]:
+    """Pull the image, open the log and read the database's password."""
+    return [
+        *pull_image(repository_arn),
+        *write_logs(log_group_arn),
+        allow("ReadPassword", ["secretsmanager:GetSecretValue"], [secret_arn]),
+        allow("DecryptPassword", ["kms:Decrypt"], [secret_key_arn]),
+    ]
