@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from infra.local.engine.resources import now
 from infra.local.errors import LocalError
@@ -106,9 +106,10 @@ def read(files: Files) -> Checkpoint:
 
 
 def _parse(content: bytes) -> Checkpoint:
-    document: Any = json.loads(content)
-    if not isinstance(document, dict):
+    parsed: Any = json.loads(content)
+    if not isinstance(parsed, dict):
         raise TypeError("it is not a JSON object")
+    document = cast("dict[str, Any]", parsed)
     if document.get("version") != VERSION:
         raise ValueError(f"its version is {document.get('version')!r}, this engine reads version {VERSION}")
     latest: dict[str, Any] = document["checkpoint"].get("latest") or {}
@@ -119,7 +120,7 @@ def _parse(content: bytes) -> Checkpoint:
     resources: list[dict[str, Any]] = latest.get("resources") or []
     for resource in resources:
         if not {"urn", "type", "custom"} <= resource.keys():
-            raise KeyError(f"a resource lacks one of urn, type, custom: {sorted(resource)}")
+            raise ValueError(f"a resource lacks one of urn, type, custom: it has {', '.join(sorted(resource))}")
     return Checkpoint(
         resources=resources,
         pending=latest.get("pending_operations") or [],

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -35,14 +35,13 @@ def load(root: Path, project: str, stack: str, passphrase: str) -> StackConfigur
     if not path.exists():
         return StackConfiguration()
     document = _yaml(path)
-    entries = document.get("config") or {}
-    if not isinstance(entries, dict):
-        raise LocalError(f"{path}: `config` must be a mapping of keys to values, got {type(entries).__name__}")
+    entries = _mapping(path, "`config`", document.get("config") or {})
     salt: str | None = document.get("encryptionsalt")
     values: dict[str, str] = {}
     secret_keys: set[str] = set()
-    for key, value in entries.items():
+    for key, written in entries.items():
         full = str(key) if ":" in str(key) else f"{project}:{key}"
+        value = written
         if _has_secure(value):
             if not salt:
                 raise LocalError(
@@ -59,23 +58,39 @@ def _yaml(path: Path) -> dict[str, Any]:
         document: Any = yaml.safe_load(path.read_text()) or {}
     except yaml.YAMLError as problem:
         raise LocalError(f"{path} is not YAML: {problem}") from None
-    if not isinstance(document, dict):
-        raise LocalError(f"{path} must be a mapping with the key `config`, got {type(document).__name__}")
-    return document
+    return _mapping(path, "it", document)
+
+
+def _mapping(path: Path, what: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise LocalError(f"{path}: {what} must be a mapping of keys to values, got {type(value).__name__}")
+    return cast("dict[str, Any]", value)
+
+
+def _secure(value: Any) -> str | None:
+    """The ciphertext of a value written as `secure: v1:…`."""
+    if isinstance(value, dict):
+        entry = cast("dict[str, Any]", value)
+        if entry.keys() == {"secure"} and isinstance(entry["secure"], str):
+            return entry["secure"]
+    return None
 
 
 def _has_secure(value: Any) -> bool:
+    if _secure(value) is not None:
+        return True
     if isinstance(value, dict):
-        return (set(value) == {"secure"} and isinstance(value["secure"], str)) or any(map(_has_secure, value.values()))
-    return isinstance(value, list) and any(map(_has_secure, value))
+        return any(map(_has_secure, cast("dict[str, Any]", value).values()))
+    return isinstance(value, list) and any(map(_has_secure, cast("list[Any]", value)))
 
 
 def _decrypted(value: Any, secrets: Passphrase) -> Any:
+    ciphertext = _secure(value)
+    if ciphertext is not None:
+        return secrets.decrypt(ciphertext)
     if isinstance(value, dict):
-        if set(value) == {"secure"} and isinstance(value["secure"], str):
-            return secrets.decrypt(value["secure"])
-        return {key: _decrypted(part, secrets) for key, part in value.items()}
-    return [_decrypted(part, secrets) for part in value] if isinstance(value, list) else value
+        return {key: _decrypted(part, secrets) for key, part in cast("dict[str, Any]", value).items()}
+    return [_decrypted(part, secrets) for part in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
 def _text(value: Any) -> str:

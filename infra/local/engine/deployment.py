@@ -97,6 +97,10 @@ class Deployment:
         """The stack's outputs as recorded."""
         return stack_outputs(self._state)
 
+    def wanted(self) -> list[Resource]:
+        """What the program registered, as recorded."""
+        return [resource for key, resource in self._state.items() if key in self._kept]
+
     def remove_unwanted(self) -> None:
         """Delete what the program no longer registers and what was replaced."""
         unwanted = [key for key, _ in self._state.items() if key not in self._kept]
@@ -173,7 +177,7 @@ class Deployment:
     def _component(self, wanted: Registration, urn: str, found: tuple[int, Resource] | None) -> Registered:
         old = found[1] if found else None
         record = steps.goal(wanted, urn, "", wanted.inputs, old)
-        self._context.policies.resource(record)
+        self._check_policies(record)
         if found is None or old is None:
             with self._report.operation(urn, Operation.CREATE):
                 self._put_new(record)
@@ -202,7 +206,7 @@ class Deployment:
         difference = self._difference(reference, old, checked, wanted)
         operation, difference = steps.decide(wanted, old, difference)
         if operation is Operation.SAME:
-            self._context.policies.resource(record)
+            self._check_policies(record)
             self._keep(found, record)
             self._report.changed(Operation.SAME, record)
             return Registered(urn, record.id, record.outputs)
@@ -231,7 +235,7 @@ class Deployment:
         return Registered(urn, record.id, inputs)
 
     def _create(self, record: Resource, operation: Operation, over: int | None = None) -> Registered:
-        self._context.policies.resource(record)
+        self._check_policies(record)
         with self._report.operation(record.urn, operation):
             created = self._call_create(record)
             if over is not None:
@@ -255,7 +259,7 @@ class Deployment:
 
     def _update(self, found: tuple[int, Resource], record: Resource, difference: Difference) -> Registered:
         key, old = found
-        self._context.policies.resource(record)
+        self._check_policies(record)
         with self._report.operation(record.urn, Operation.UPDATE):
             token = self._state.begin("updating", record)
             try:
@@ -274,7 +278,7 @@ class Deployment:
     ) -> Registered:
         key, old = found
         steps.refuse_protected(old, f"would be replaced because of {', '.join(difference.replace_keys)}")
-        self._context.policies.resource(record)
+        self._check_policies(record)
         first = steps.delete_first(wanted, difference)
         with self._report.operation(record.urn, Operation.REPLACE):
             if first:
@@ -321,7 +325,7 @@ class Deployment:
                     "from what is there; make them equal or list them in ignore_changes"
                 )
             record = replace(existing, inputs=checked, created=now(), modified=now())
-            self._context.policies.resource(record)
+            self._check_policies(record)
             self._put_new(record)
         self._report.changed(Operation.IMPORT, record)
         return Registered(urn, record.id, record.outputs)
@@ -334,7 +338,7 @@ class Deployment:
         checked = self._providers.check_config(urn, old.inputs if old else {}, inputs)
         record = steps.goal(wanted, urn, "", checked, old)
         record = replace(record, outputs={key: value for key, value in checked.items() if key != INTERNAL})
-        self._context.policies.resource(record)
+        self._check_policies(record)
         self._providers.configure(urn, checked)
         if found is None or old is None:
             record = replace(record, id=self._provider_id(), created=now(), modified=now())
@@ -435,6 +439,10 @@ class Deployment:
         return self._providers.invoke(reference, wanted.token, wanted.arguments)
 
     # Records.
+
+    def _check_policies(self, record: Resource) -> None:
+        provider = self._state.live(urns.split_reference(record.provider)[0]) if record.provider else None
+        self._context.policies.resource(record, provider[1] if provider else None)
 
     def _put_new(self, record: Resource) -> None:
         stamped = record if record.created else replace(record, created=now(), modified=now())

@@ -9,7 +9,7 @@ from infra.local.engine.events import Operation, Status
 from infra.local.engine.providers import Providers
 from infra.local.engine.reporting import Report
 from infra.local.engine.resources import Resource, now
-from infra.local.engine.state import State
+from infra.local.engine.state import Recorded, State
 from infra.local.engine.values import changed_keys, keep_secret
 
 
@@ -27,10 +27,11 @@ class Refresh:
     def run(self, parallel: int) -> None:
         """Read all resources at once; failures are recorded in the report."""
         with ThreadPoolExecutor(parallel, thread_name_prefix="refresh") as pool:
-            list(pool.map(lambda item: self._guarded(*item), list(self._state.items())))
+            list(pool.map(self._guarded, list(self._state.items())))
         self._state.prune()
 
-    def _guarded(self, key: int, resource: Resource) -> None:
+    def _guarded(self, recorded: Recorded) -> None:
+        key, resource = recorded
         if resource.delete or resource.external or not resource.custom or urns.is_provider_type(resource.type):
             if not resource.delete:
                 self._report.changed(Operation.SAME, resource)

@@ -1,28 +1,27 @@
 """The embedded deployment engine: a stack's operations, in this process."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from infra.local.engine import checkpoint as checkpoints
 from infra.local.engine import config as configuration
-from infra.local.engine import sdk, steps
+from infra.local.engine import policies, sdk, steps
 from infra.local.engine.checkpoint import Files
 from infra.local.engine.config import StackConfiguration
 from infra.local.engine.deployment import Context, Deployment, configure_recorded, stack_outputs
 from infra.local.engine.drift import Refresh
 from infra.local.engine.events import Event, Result, Status
 from infra.local.engine.lock import locked
-from infra.local.engine.policies import Policies
 from infra.local.engine.providers import Providers, ProviderSource
 from infra.local.engine.removal import Removal
 from infra.local.engine.reporting import Report, Stopped
 from infra.local.engine.resources import Resource
 from infra.local.engine.settling import settle
 from infra.local.engine.state import State
-from infra.local.engine.values import Properties, mask, reveal
+from infra.local.engine.values import Properties, mask, reveal, secret
 
 # Provider calls at once. They wait for a server most of the time, so more than there are cores.
 PARALLEL = 16
@@ -83,13 +82,13 @@ class Engine:
 
     def up(self) -> Result:
         """Make what is there match the program."""
-        with self._locked(), self._opened(dry_run=False) as context:
+        with self._locked(), self._opened(dry_run=False, checked=True) as context:
             self._settle(context)
             return self._deploy(context)
 
     def preview(self) -> Result:
         """What `up` would do; nothing is changed and nothing is locked."""
-        with self._opened(dry_run=True) as context:
+        with self._opened(dry_run=True, checked=True) as context:
             if context.state.pending():
                 context.report.note("an interrupted run is not settled yet: up does that first", Status.WARNING)
             return self._deploy(context)
@@ -140,6 +139,7 @@ class Engine:
             if not context.report.failures:
                 context.report.fail("", problem)
         context.report.raise_failures()
+        context.policies.stack(deployment.wanted())
         deployment.remove_unwanted()
         context.report.raise_failures()
         return context.report.result(_shown(deployment.outputs()))
@@ -151,7 +151,7 @@ class Engine:
         return locked(self._files.backend, self._files.project, self._files.stack)
 
     @contextmanager
-    def _opened(self, *, dry_run: bool) -> Iterator[Context]:
+    def _opened(self, *, dry_run: bool, checked: bool = False) -> Generator[Context]:
         files = self._files
         report = Report(self._on_event, files.log)
         self._recognise_cloud(report, dry_run=dry_run)
@@ -159,14 +159,23 @@ class Engine:
         for warning in state.warnings:
             report.note(warning, Status.WARNING)
         providers = Providers(self._sources, self._parallel)
+        config = self._configuration()
+        running = policies.start(
+            self._policy_packs if checked else (),
+            files.project,
+            files.stack,
+            config,
+            report.note,
+            dry_run=dry_run,
+        )
         context = Context(
             project=files.project,
             stack=files.stack,
-            config=self._configuration(),
+            config=config,
             state=state,
             providers=providers,
             report=report,
-            policies=Policies(),
+            policies=running,
             parallel=self._parallel,
             dry_run=dry_run,
         )
@@ -175,6 +184,7 @@ class Engine:
         try:
             yield context
         finally:
+            running.close()
             providers.close()
             state.save()
 
@@ -216,6 +226,4 @@ def _shown(outputs: Properties) -> dict[str, Any]:
 
 
 def _secret_text(text: str) -> Any:
-    from infra.local.engine.values import secret
-
     return secret(text)

@@ -12,7 +12,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,7 +62,7 @@ def _timestamp(text: str) -> float:
 
 
 @contextmanager
-def locked(backend: Path, project: str, stack: str) -> Iterator[None]:
+def locked(backend: Path, project: str, stack: str) -> Generator[None]:
     """Hold the stack while the block runs; raises LocalError naming the holder where another run has it."""
     folder = backend / ".pulumi" / "locks" / "organization" / project / stack
     folder.mkdir(parents=True, exist_ok=True)

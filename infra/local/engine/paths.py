@@ -33,7 +33,7 @@ def parse(text: str) -> Path:
 
 def covers(path: Path, changed: Path) -> bool:
     """Whether a change at `changed` lies at, under or above `path` (wildcards match any element)."""
-    return all(a == WILDCARD or a == b for a, b in zip(path, changed, strict=False))
+    return all(a in (WILDCARD, b) for a, b in zip(path, changed, strict=False))
 
 
 def carry_over(old: Mapping[str, Value], new: Properties, texts: Iterable[str]) -> Properties:

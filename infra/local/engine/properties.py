@@ -5,7 +5,7 @@ from the CLI; one that answers with `Computed` is understood too.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 from pulumi.provider.experimental.property_value import Computed, PropertyValue, ResourceReference
@@ -59,7 +59,7 @@ def _from_plain(inner: Any) -> Value:
         reference: dict[str, Value] = {SIGNATURE: RESOURCE, "urn": inner.urn}
         return reference if inner.resource_id is None else reference | {"id": _from(inner.resource_id)}
     if isinstance(inner, Mapping):
-        return {key: _from(part) for key, part in inner.items()}
+        return from_provider(cast("Mapping[str, PropertyValue]", inner))
     return [_from(part) for part in inner]
 
 
@@ -80,9 +80,11 @@ def _asset(value: dict[str, Value]) -> pulumi.Asset | pulumi.Archive:
 
 def _signed(asset: pulumi.Asset | pulumi.Archive) -> Value:
     archive = isinstance(asset, pulumi.Archive)
-    signed: dict[str, Value] = {SIGNATURE: ARCHIVE if archive else ASSET}
+    signed: Properties = {SIGNATURE: ARCHIVE if archive else ASSET}
     for name in ("path", "uri", "text"):
         if isinstance(content := getattr(asset, name, None), str):
-            return signed | {name: content}
+            signed[name] = content
+            return signed
     parts: dict[str, Any] = getattr(asset, "assets", {})
-    return signed | {"assets": {name: _signed(part) for name, part in parts.items()}}
+    signed["assets"] = {name: _signed(part) for name, part in parts.items()}
+    return signed

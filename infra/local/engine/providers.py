@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pulumi.provider.experimental import provider as api
+from pulumi.provider.experimental.property_value import PropertyValue
 
 from infra.local.engine import urns
 from infra.local.engine.properties import from_provider, to_provider
@@ -52,7 +53,7 @@ class Found:
     outputs: Properties = field(default_factory=dict[str, Any])
 
 
-class CheckFailed(LocalError):
+class CheckError(LocalError):
     """A provider refused a resource's inputs."""
 
 
@@ -157,7 +158,7 @@ class Providers:
     # Resources.
 
     def check(self, reference: str, urn: str, old: Properties, new: Properties, seed: bytes) -> Properties:
-        """The inputs with defaults and names filled in; raises CheckFailed naming each property refused."""
+        """The inputs with defaults and names filled in; raises CheckError naming each property refused."""
         request = api.CheckRequest(urn, to_provider(old), to_provider(new), seed)
         return _checked(urn, self._run(self._of(reference).check(request)), new)
 
@@ -231,7 +232,7 @@ def _timeout(resource: Resource, operation: str) -> float:
     return (resource.custom_timeouts or {}).get(operation, _NO_TIMEOUT)
 
 
-def _outputs(properties: dict[str, api.PropertyValue], resource: Resource) -> Properties:
+def _outputs(properties: dict[str, PropertyValue], resource: Resource) -> Properties:
     return keep_secret(from_provider(properties), resource.inputs, resource.additional_secret_outputs)
 
 
@@ -242,7 +243,7 @@ def _checked(urn: str, response: api.CheckResponse, new: Properties) -> Properti
             for failure in response.failures
         ]
         where = f"{urns.type_of(urn)} {urns.name_of(urn)}"
-        raise CheckFailed(f"{where}: {reasons[0]}" if len(reasons) == 1 else "\n  ".join([f"{where}:", *reasons]))
+        raise CheckError(f"{where}: {reasons[0]}" if len(reasons) == 1 else "\n  ".join([f"{where}:", *reasons]))
     return keep_secret(from_provider(response.inputs), new)
 
 

@@ -3,7 +3,7 @@
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ class Report:
         self._emit(urn, operation, status, message)
 
     @contextmanager
-    def operation(self, urn: str, operation: Operation) -> Iterator[None]:
+    def operation(self, urn: str, operation: Operation) -> Generator[None]:
         """Report an operation's start and its end; a failure is recorded by `fail`, not here."""
         started = time.monotonic()
         self._emit(urn, operation, Status.STARTED)

@@ -121,9 +121,8 @@ def from_json(document: dict[str, Any]) -> Resource:
         if key in rest:
             value = rest.pop(key)
             known[name] = tuple(value or ()) if name in _TUPLES else value
-    known["property_dependencies"] = {
-        name: urns for name, urns in (known.get("property_dependencies") or {}).items() if urns
-    }
+    depended: dict[str, list[str]] = known.get("property_dependencies") or {}
+    known["property_dependencies"] = {name: urns for name, urns in depended.items() if urns}
     missing = [key for key in ("urn", "type", "custom") if key not in known]
     if missing:
         raise KeyError(missing[0])

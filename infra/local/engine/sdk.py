@@ -19,16 +19,26 @@ from typing import Any
 
 import pulumi
 from google.protobuf import empty_pb2, struct_pb2
-from pulumi.runtime import settings
 from pulumi.runtime import config as sdk_config
-from pulumi.runtime.proto import analyzer_pb2 as analyzer_pb2
-from pulumi.runtime.proto import analyzer_pb2_grpc as analyzer_pb2_grpc
-from pulumi.runtime.proto import engine_pb2, provider_pb2, resource_pb2
+from pulumi.runtime import settings
+from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc, engine_pb2, provider_pb2, resource_pb2
 from pulumi.runtime.stack import run_in_stack
 
 from infra.local.engine.registration import Alias, Invocation, ReadRequest, Registrar, Registration
 from infra.local.engine.values import OUTPUT, SIGNATURE, UNKNOWN, Properties, Value, secret
 from infra.local.errors import LocalError
+
+__all__ = [
+    "Run",
+    "analyzer_pb2",
+    "analyzer_pb2_grpc",
+    "empty",
+    "from_struct",
+    "main_of",
+    "run_program",
+    "to_struct",
+    "user_error",
+]
 
 _FEATURES = [
     resource_pb2.RESOURCE_MONITOR_FEATURE_SECRETS,
@@ -319,6 +329,11 @@ def _from_value(message: Any) -> Value:
             return secret(value) if fields.get("secret") else value
         return fields
     return None
+
+
+def empty() -> Any:
+    """The message of a call without arguments."""
+    return empty_pb2.Empty()
 
 
 def to_struct(properties: Mapping[str, Value]) -> struct_pb2.Struct:

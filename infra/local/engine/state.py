@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 from infra.local.engine import checkpoint as checkpoints
-from infra.local.engine.checkpoint import Checkpoint, Files
+from infra.local.engine.checkpoint import Files
 from infra.local.engine.passphrase import Passphrase
 from infra.local.engine.resources import Resource, from_json, to_json, topological
 from infra.local.errors import LocalError
 
 Change = tuple[int | None, Resource]
+Recorded = tuple[int, Resource]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class State:
                 self._opened[key] = self._open(self._documents[key])
             return self._opened[key]
 
-    def live(self, urn: str) -> Change | None:
+    def live(self, urn: str) -> Recorded | None:
         """The resource of a URN with its number, one whose deletion is still to come left out."""
         with self._lock:
             key = self._by_urn.get(urn)
