@@ -23,8 +23,8 @@ class Exemption(BaseModel):
 
     control: str
     """The control's id, as `S3.9`."""
-    environment: str = "*"
-    """Pattern for the resource's Environment tag or the stack's name; every environment when left out."""
+    environments: tuple[str, ...] = ("*",)
+    """Patterns for the resource's Environment tag or the stack's name; every environment when left out."""
     resource: str
     """Pattern for the resource's logical name or its whole URN."""
     reason: str = ""
@@ -36,9 +36,13 @@ class Exemption(BaseModel):
         """Whether it speaks about `finding`; whether it holds is for `problems` to say."""
         return (
             finding.control.id == self.control
-            and fnmatchcase(finding.environment, self.environment)
+            and self.covers(finding.environment)
             and (fnmatchcase(finding.name, self.resource) or fnmatchcase(finding.urn, self.resource))
         )
+
+    def covers(self, environment: str) -> bool:
+        """Whether it is meant for `environment`."""
+        return any(fnmatchcase(environment, pattern) for pattern in self.environments)
 
     def holds(self, today: date) -> bool:
         """Whether it has a reason and has not expired."""
@@ -96,6 +100,6 @@ def _problems(
         yield Problem(exemption, "it gives no reason", Level.MANDATORY)
     if exemption.expires is not None and today > exemption.expires:
         yield Problem(exemption, f"it expired on {exemption.expires}", Level.MANDATORY)
-    judged = any(fnmatchcase(each, exemption.environment) for each in environments)
+    judged = any(map(exemption.covers, environments))
     if judged and not any(exemption.accepts(finding) for finding in findings):
         yield Problem(exemption, "it matches no finding: remove it, or correct its pattern", Level.ADVISORY)

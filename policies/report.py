@@ -46,12 +46,12 @@ class Report:
             ),
             _section(
                 "Exemptions to mend",
-                ("level", "control", "environment", "resource", "what"),
+                ("level", "control", "environments", "resource", "what"),
                 [
                     (
                         each.level,
                         each.exemption.control,
-                        each.exemption.environment,
+                        ", ".join(each.exemption.environments),
                         each.exemption.resource,
                         each.message,
                     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from policies.controls import Control, Nist, Severity, Source, resource_rule, stack_rule
+from policies.controls import Control, Level, Nist, Severity, Source, resource_rule, stack_rule
 from policies.documents import statements
 from policies.resources import Resource, Stack, dig
 
@@ -91,3 +91,21 @@ def is_not_public(policy: Resource) -> Iterator[str]:
     for statement in statements(policy.get("policy")):
         if statement.public:
             yield f"{statement.label} of the repository policy is open to everyone"
+
+
+@resource_rule(
+    Control(
+        "MLP.ECR.2",
+        "An image repository is not emptied when it is destroyed",
+        Severity.MEDIUM,
+        (REPOSITORY,),
+        "forceDelete",
+        source=Source.MLP,
+        level=Level.ADVISORY,
+        nist=Nist.DELETION,
+    )
+)
+def keeps_images(repository: Resource) -> Iterator[str]:
+    """`forceDelete` is off: AWS refuses to delete a repository that holds images."""
+    if repository.get("forceDelete"):
+        yield "forceDelete deletes every image together with the repository"

@@ -47,8 +47,8 @@ TAGGABLE = (
 )
 """Types of the platform that take tags."""
 
-STATEFUL = (s3.BUCKET, rds.INSTANCE, kms.KEY, ecr.REPOSITORY)
-"""Types that hold what cannot be made again."""
+STATEFUL = (s3.BUCKET, rds.INSTANCE, kms.KEY)
+"""Types that hold what cannot be made again and that AWS would delete with it (ECR keeps a repository with images)."""
 
 
 @resource_rule(

@@ -27,6 +27,14 @@ CASES = (
     ),
     Case("ECR.5", (_REPOSITORY,), "repository", "encryptionConfigurations[0].encryptionType", "AES256"),
     Case(
+        "MLP.ECR.2",
+        (entry(ecr.REPOSITORY, "repository", forceDelete=False),),
+        "repository",
+        "forceDelete",
+        bad=True,
+        missing="passes",
+    ),
+    Case(
         "MLP.ECR.1",
         (entry(ecr.REPOSITORY_POLICY, "policy", repository="training", policy=_POLICY),),
         "policy",
