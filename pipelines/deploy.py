@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import boto3
 from pydantic import BaseModel
 
+from pipelines import aws
 from pipelines.errors import PipelineError
 from pipelines.images import Images, ensure
 from pipelines.progress import Progress, silent, until
@@ -60,7 +60,7 @@ def deploy(
     running = [(cluster, service) for stage, cluster, service in services(outputs) if stage in wanted]
     for stage, cluster, service in services(outputs):
         if stage in published:
-            boto3.client("ecs").update_service(cluster=cluster, service=service, forceNewDeployment=True)
+            aws.ecs().update_service(cluster=cluster, service=service, forceNewDeployment=True)
             restarted.append(service)
     for cluster, service in running:
         wait_until_stable(cluster, service, progress=progress)
@@ -84,7 +84,7 @@ def wait_until_stable(
 
     Raises PipelineError with the service's last events when the deployment fails or takes longer than `seconds`.
     """
-    ecs = boto3.client("ecs")
+    ecs = aws.ecs()
     told = ""
     found: dict[str, Any] = {}
     for _ in until(seconds):

@@ -8,9 +8,9 @@ import subprocess
 from pathlib import Path
 from typing import Protocol
 
-import boto3
 from botocore.exceptions import ClientError
 
+from pipelines import aws
 from pipelines.aws import is_missing
 from pipelines.errors import PipelineError
 from pipelines.progress import Progress, silent
@@ -43,7 +43,7 @@ def ensure(image: Image, publisher: Images, progress: Progress = silent) -> bool
 def exists(image: Image) -> bool:
     """Whether ECR holds the image's tag. Raises PipelineError when there is no such repository."""
     try:
-        boto3.client("ecr").describe_images(repositoryName=image.repository, imageIds=[{"imageTag": tag(image)}])
+        aws.ecr().describe_images(repositoryName=image.repository, imageIds=[{"imageTag": tag(image)}])
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") == "RepositoryNotFoundException":
             raise PipelineError(f"there is no ECR repository {image.repository}; call `mlp up` first") from None
@@ -72,7 +72,7 @@ class FolderImages:
         if not (folder / "Dockerfile").is_file():
             raise PipelineError(f"{folder} has no Dockerfile: it is no image folder; check `folder` in the outputs")
         try:
-            boto3.client("ecr").put_image(
+            aws.ecr().put_image(
                 repositoryName=image.repository,
                 imageTag=tag(image),
                 imageManifest=json.dumps(manifest(image.folder), sort_keys=True),
@@ -120,7 +120,7 @@ class ContainerEngineImages:
         _call([engine, "push", image.uri])
 
     def _log_in(self, engine: str) -> None:
-        grant = boto3.client("ecr").get_authorization_token()["authorizationData"][0]
+        grant = aws.ecr().get_authorization_token()["authorizationData"][0]
         user, _, password = base64.b64decode(grant.get("authorizationToken", "")).decode().partition(":")
         registry = grant.get("proxyEndpoint", "")
         # The password goes through standard input: arguments are readable by every process of the machine.

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
 import pandas as pd
 import pyarrow
 import pyarrow.parquet as pq
 from botocore.exceptions import ClientError
 from pydantic import BaseModel
 
+from pipelines import aws
 from pipelines.aws import is_missing
 from pipelines.progress import Progress, silent
 
@@ -55,7 +55,7 @@ class Lake:
     def __init__(self, bucket: str) -> None:
         """`bucket` is `Storage.lake_bucket`."""
         self.bucket = bucket
-        self._s3 = boto3.client("s3")
+        self._s3 = aws.s3()
 
     def find(self, workload: str, recipe: str) -> Dataset | None:
         """The dataset that was made by this recipe, if all of its objects are still there as they were written."""

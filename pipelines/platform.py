@@ -1,9 +1,9 @@
 """Where pipelines learn what is deployed: the same call in every environment."""
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
+from pipelines import aws
 from pipelines.aws import is_missing, split_uri
 from pipelines.errors import PipelineError
 from stacks.outputs import OUTPUTS_PARAMETER, PlatformOutputs
@@ -23,7 +23,7 @@ def load(environment: str) -> PlatformOutputs:
     try:
         address = _pointer(name, environment)
         bucket, key = split_uri(address)
-        body = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        body = aws.s3().get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
         if is_missing(error):
             raise NotDeployedError(
@@ -45,7 +45,7 @@ def load(environment: str) -> PlatformOutputs:
 
 def _pointer(name: str, environment: str) -> str:
     try:
-        parameter = boto3.client("ssm").get_parameter(Name=name)["Parameter"]
+        parameter = aws.ssm().get_parameter(Name=name)["Parameter"]
     except ClientError as error:
         if is_missing(error):
             raise NotDeployedError(
