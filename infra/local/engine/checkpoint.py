@@ -100,8 +100,8 @@ def read(files: Files) -> Checkpoint:
         backup = path.with_name(f"{path.name}.bak")
         way = f"copy {backup} (the state before) over it" if backup.exists() else "put a good copy in its place"
         raise LocalError(
-            f"the state file {path} is not a Pulumi checkpoint ({problem}); nothing was changed, and a copy was kept as "
-            f"{kept}: {way}, or, if its resources are gone, remove it to start anew"
+            f"the state file {path} is not a Pulumi checkpoint ({problem}); nothing was changed, and a copy was kept "
+            f"as {kept}: {way}, or, if its resources are gone, remove it to start anew"
         ) from None
 
 
@@ -124,7 +124,7 @@ def _parse(content: bytes) -> Checkpoint:
     return Checkpoint(
         resources=resources,
         pending=latest.get("pending_operations") or [],
-        salt=(secrets.get("state") or {}).get("salt"),
+        salt=cast("dict[str, str]", secrets.get("state") or {}).get("salt"),
         digest=digest(content),
         extra={key: value for key, value in latest.items() if key not in _OWN_KEYS},
     )

@@ -1,8 +1,7 @@
 """The embedded deployment engine: a stack's operations, in this process."""
 
-import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +10,15 @@ from infra.local.engine import config as configuration
 from infra.local.engine import policies, sdk, steps
 from infra.local.engine.checkpoint import Files
 from infra.local.engine.config import StackConfiguration
-from infra.local.engine.deployment import Context, Deployment, configure_recorded, stack_outputs
+from infra.local.engine.context import Context
+from infra.local.engine.deployment import Deployment, stack_outputs
 from infra.local.engine.drift import Refresh
 from infra.local.engine.events import Event, Result, Status
 from infra.local.engine.lock import locked
+from infra.local.engine.provider_resources import RecordedProviders
 from infra.local.engine.providers import Providers, ProviderSource
 from infra.local.engine.removal import Removal
 from infra.local.engine.reporting import Report, Stopped
-from infra.local.engine.resources import Resource
 from infra.local.engine.settling import settle
 from infra.local.engine.state import State
 from infra.local.engine.values import Properties, mask, reveal, secret
@@ -62,6 +62,7 @@ class Engine:
         backend: Path,
         passphrase: str,
         providers: Mapping[str, ProviderSource],
+        *,
         policy_packs: Sequence[Path] = (),
         cloud_id: str | None = None,
         on_event: Callable[[Event], None] = _ignore,
@@ -69,7 +70,7 @@ class Engine:
         config: Mapping[str, str] | None = None,
         parallel: int = PARALLEL,
     ) -> None:
-        self._files = Files(backend, project, stack)
+        self._files = Files(backend.resolve(), project, stack)
         self._root = root
         self._passphrase = passphrase
         self._sources = providers
@@ -77,36 +78,37 @@ class Engine:
         self._cloud_id = cloud_id
         self._on_event = on_event
         self._program = program
-        self._config = None if config is None else dict(config)
+        self._config = None if config is None else StackConfiguration(dict(config))
         self._parallel = parallel
 
     def up(self) -> Result:
         """Make what is there match the program."""
-        with self._locked(), self._opened(dry_run=False, checked=True) as context:
-            self._settle(context)
+        with self._locked(), self._opened(packs=self._policy_packs) as context:
+            _settle(context)
             return self._deploy(context)
 
     def preview(self) -> Result:
         """What `up` would do; nothing is changed and nothing is locked."""
-        with self._opened(dry_run=True, checked=True) as context:
+        with self._opened(dry_run=True, packs=self._policy_packs) as context:
             if context.state.pending():
                 context.report.note("an interrupted run is not settled yet: up does that first", Status.WARNING)
             return self._deploy(context)
 
     def refresh(self) -> Result:
         """Read every resource, report what changed behind the stack's back, and record what is there."""
-        with self._locked(), self._opened(dry_run=False) as context:
-            self._settle(context)
-            Refresh(context.state, context.providers, context.report, _provider_of(context)).run(self._parallel)
+        with self._locked(), self._opened() as context:
+            _settle(context)
+            recorded = RecordedProviders(context.state, context.providers)
+            Refresh(context.state, context.providers, context.report, recorded.prepare).run(self._parallel)
             context.report.raise_failures()
-            return context.report.result(_shown(stack_outputs(context.state)))
+            return context.report.result(_masked(stack_outputs(context.state)))
 
     def destroy(self) -> Result:
         """Delete everything the stack made; a protected resource refuses it before anything is deleted."""
-        with self._locked(), self._opened(dry_run=False) as context:
-            self._settle(context)
-            provider_of = _provider_of(context)
-            removal = Removal(context.state, context.providers, context.report, provider_of)
+        with self._locked(), self._opened() as context:
+            _settle(context)
+            recorded = RecordedProviders(context.state, context.providers)
+            removal = Removal(context.state, context.providers, context.report, recorded.prepare)
             doomed = removal.plan(key for key, _ in context.state.items())
             for resource in doomed.values():
                 steps.refuse_protected(resource, "cannot be destroyed")
@@ -117,8 +119,7 @@ class Engine:
     def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
         """The outputs of the last run, secrets masked unless asked for; empty before the first."""
         outputs = stack_outputs(State(self._files, self._passphrase, dry_run=True))
-        shown: Any = reveal(outputs) if show_secrets else mask(outputs)
-        return shown
+        return _plain(reveal(outputs)) if show_secrets else _masked(outputs)
 
     def _deploy(self, context: Context) -> Result:
         deployment = Deployment(context)
@@ -133,97 +134,85 @@ class Engine:
         )
         try:
             sdk.run_program(run, self._program or sdk.main_of(self._root), deployment)
-        except Stopped:
-            pass
         except Exception as problem:  # noqa: BLE001 - the program's own exceptions are reported like a resource's
-            if not context.report.failures:
+            # After a failure the program gets `Stopped`, whatever it makes of it; the failure itself is recorded.
+            if not context.report.failures and not isinstance(problem, Stopped):
                 context.report.fail("", problem)
         context.report.raise_failures()
-        context.policies.stack(deployment.wanted())
+        deployment.check_stack()
         deployment.remove_unwanted()
         context.report.raise_failures()
-        return context.report.result(_shown(deployment.outputs()))
+        return context.report.result(_masked(stack_outputs(context.state)))
 
-    def _settle(self, context: Context) -> None:
-        settle(context.state, context.providers, context.report, _provider_of(context))
-
-    def _locked(self) -> Any:
+    def _locked(self) -> AbstractContextManager[None]:
         return locked(self._files.backend, self._files.project, self._files.stack)
 
     @contextmanager
-    def _opened(self, *, dry_run: bool, checked: bool = False) -> Generator[Context]:
+    def _opened(self, *, dry_run: bool = False, packs: Sequence[Path] = ()) -> Generator[Context]:
+        """Everything a run works with; the state is saved and every process and loop ended, however the run ends."""
         files = self._files
         report = Report(self._on_event, files.log)
-        self._recognise_cloud(report, dry_run=dry_run)
-        state = State(files, self._passphrase, dry_run=dry_run)
-        for warning in state.warnings:
-            report.note(warning, Status.WARNING)
-        providers = Providers(self._sources, self._parallel)
+        empty = self._cloud_is_gone(report, dry_run=dry_run)
         config = self._configuration()
-        running = policies.start(
-            self._policy_packs if checked else (),
-            files.project,
-            files.stack,
-            config,
-            report.note,
-            dry_run=dry_run,
-        )
-        context = Context(
-            project=files.project,
-            stack=files.stack,
-            config=config,
-            state=state,
-            providers=providers,
-            report=report,
-            policies=running,
-            parallel=self._parallel,
-            dry_run=dry_run,
-        )
-        for key in context.config.secret_keys:
-            report.conceal(_secret_text(context.config.values[key]))
+        report.conceal(*(secret(config.values[key]) for key in config.secret_keys))
+        running = policies.start(packs, files.project, files.stack, config, report.note, dry_run=dry_run)
+        providers = Providers(self._sources, self._parallel)
         try:
-            yield context
+            state = State(files, self._passphrase, dry_run=dry_run, empty=empty)
+            for warning in state.warnings:
+                report.note(warning, Status.WARNING)
+            context = Context(
+                project=files.project,
+                stack=files.stack,
+                config=config,
+                state=state,
+                providers=providers,
+                report=report,
+                policies=running,
+                parallel=self._parallel,
+                dry_run=dry_run,
+            )
+            try:
+                yield context
+            finally:
+                state.save()
         finally:
             running.close()
             providers.close()
-            state.save()
 
     def _configuration(self) -> StackConfiguration:
-        if self._config is not None:
-            return StackConfiguration(self._config)
-        return configuration.load(self._root, self._files.project, self._files.stack, self._passphrase)
+        files = self._files
+        return self._config or configuration.load(self._root, files.project, files.stack, self._passphrase)
 
-    def _recognise_cloud(self, report: Report, *, dry_run: bool) -> None:
-        """Put a state aside whose cloud is gone."""
+    def _cloud_is_gone(self, report: Report, *, dry_run: bool) -> bool:
+        """Whether the state describes another cloud than this one; a state that does is put aside."""
         if self._cloud_id is None:
-            return
+            return False
         files = self._files
         known = files.cloud.read_text().strip() if files.cloud.exists() else ""
         gone = bool(known) and known != self._cloud_id
-        if gone and not dry_run:
-            for path, reason in ((files.journal, "journal-of-gone-cloud"), (files.checkpoint, "gone-cloud")):
-                if path.exists():
-                    kept = files.aside(reason)
-                    path.replace(kept)
-                    report.note(f"the cloud this stack was made on is gone: starting anew, its state is kept as {kept}")
-        if known != self._cloud_id and not dry_run:
+        if dry_run:
+            return gone
+        if gone and files.checkpoint.exists():
+            kept = files.aside("gone-cloud")
+            files.checkpoint.replace(kept)
+            report.note(f"the cloud this stack was made on is gone: starting anew; its state is kept as {kept}")
+        if gone:
+            files.journal.unlink(missing_ok=True)
+        if known != self._cloud_id:
             files.own.mkdir(parents=True, exist_ok=True)
             checkpoints.replace(files.cloud, self._cloud_id.encode())
+        return gone
 
 
-def _provider_of(context: Context) -> Callable[[Resource], None]:
-    lock = threading.RLock()
-
-    def prepare(resource: Resource) -> None:
-        configure_recorded(context.state, context.providers, lock, resource.provider)
-
-    return prepare
+def _settle(context: Context) -> None:
+    recorded = RecordedProviders(context.state, context.providers)
+    settle(context.state, context.providers, context.report, recorded.prepare)
 
 
-def _shown(outputs: Properties) -> dict[str, Any]:
-    shown: Any = mask(outputs)
-    return shown
+def _masked(outputs: Properties) -> dict[str, Any]:
+    return _plain(mask(outputs))
 
 
-def _secret_text(text: str) -> Any:
-    return secret(text)
+def _plain(outputs: Any) -> dict[str, Any]:
+    return outputs

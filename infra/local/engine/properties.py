@@ -23,7 +23,7 @@ def from_provider(properties: Mapping[str, PropertyValue] | None) -> Properties:
     return {key: _from(value) for key, value in (properties or {}).items()}
 
 
-def _to(value: Value) -> PropertyValue:
+def _to(value: Value) -> PropertyValue:  # noqa: PLR0911 - one return per kind of value
     if isinstance(value, dict):
         signature = value.get(SIGNATURE)
         if signature == SECRET:
@@ -46,7 +46,7 @@ def _from(value: PropertyValue) -> Value:
     return secret(plain) if value.is_secret else plain
 
 
-def _from_plain(inner: Any) -> Value:
+def _from_plain(inner: Any) -> Value:  # noqa: PLR0911 - one return per kind of value
     if inner is None or isinstance(inner, bool | str):
         return inner
     if isinstance(inner, float):

@@ -311,7 +311,7 @@ def from_struct(message: Any) -> Properties:
     return {key: _from_value(value) for key, value in message.fields.items()}
 
 
-def _from_value(message: Any) -> Value:
+def _from_value(message: Any) -> Value:  # noqa: PLR0911 - one return per kind of value
     kind = message.WhichOneof("kind")
     if kind == "string_value":
         return message.string_value

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 from infra.local.engine import checkpoint as checkpoints
-from infra.local.engine.checkpoint import Files
+from infra.local.engine.checkpoint import Checkpoint, Files
 from infra.local.engine.passphrase import Passphrase
 from infra.local.engine.resources import Resource, from_json, to_json, topological
 from infra.local.errors import LocalError
@@ -34,24 +34,24 @@ class Pending:
 class State:
     """Resources and pending operations, each under a number that is stable within a run. Safe for threads.
 
-    With `dry_run` nothing is ever written.
+    With `dry_run` nothing is ever written; with `empty` nothing is read, as for a stack that does not exist.
     """
 
-    def __init__(self, files: Files, passphrase: str, *, dry_run: bool = False) -> None:
+    def __init__(self, files: Files, passphrase: str, *, dry_run: bool = False, empty: bool = False) -> None:
         self._files = files
         self._dry_run = dry_run
         self._lock = threading.RLock()
         self._journal: BinaryIO | None = None
         # What of the journal could not be used, for the caller to tell.
         self.warnings: list[str] = []
-        loaded = checkpoints.read(files)
+        loaded = Checkpoint() if empty else checkpoints.read(files)
         self._base = loaded
         self.secrets = Passphrase(passphrase, loaded.salt)
         self._documents: dict[int, dict[str, Any]] = dict(enumerate(loaded.resources))
         self._opened: dict[int, Resource] = {}
         self._pending: dict[int, dict[str, Any]] = dict(enumerate(loaded.pending))
         self._next = max(len(loaded.resources), len(loaded.pending))
-        self._changed = self._fold_journal()
+        self._changed = not empty and self._fold_journal()
         self._by_urn = {doc["urn"]: key for key, doc in self._documents.items() if not doc.get("delete")}
 
     # Reading.
@@ -78,7 +78,9 @@ class State:
         """The resource of a URN with its number, one whose deletion is still to come left out."""
         with self._lock:
             key = self._by_urn.get(urn)
-            resource = None if key is None else self.get(key)
+            if key is None:
+                return None
+            resource = self.get(key)
             return None if resource is None else (key, resource)
 
     def pending(self) -> list[tuple[int, Pending]]:
