@@ -27,7 +27,7 @@ class Flag(StrEnum):
     CLIPPED = "clipped"
     """Weights were cut: biased, towards zero for rewards that are not negative."""
     MODEL_UNCHECKED = "model_unchecked"
-    """The direct method: its interval is about contexts and ignores the model's error."""
+    """The model's word alone, from the direct method or for want of overlap: no interval covers the model's error."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ class Estimate:
 
     estimator: Estimator
     value: float
-    """Mean reward per decision; NaN where nothing was observed."""
+    """Mean reward per decision; NaN where nothing was observed and no model stands in."""
     standard_error: float
     interval: tuple[float, float]
     interval_kind: Interval
@@ -118,10 +118,12 @@ def _estimate(
     if estimator is Estimator.DM:
         flags = (flags & {Flag.NO_SUPPORT, Flag.NO_OVERLAP}) | {Flag.MODEL_UNCHECKED}
     observed = estimator is Estimator.DM or Flag.NO_OVERLAP not in flags
+    if not observed and estimator not in _MODEL_FREE:
+        flags.add(Flag.MODEL_UNCHECKED)  # nothing to correct the model by
     deviation = float(found.influence.std(ddof=1)) if observed and len(log) > 1 else inf
     return Estimate(
         estimator=estimator,
-        value=found.value if observed else nan,
+        value=found.value if observed or estimator not in _MODEL_FREE else nan,
         standard_error=deviation / sqrt(len(log)),
         interval=_interval(estimator, found, settings) if observed else (-inf, inf),
         interval_kind=settings.interval,

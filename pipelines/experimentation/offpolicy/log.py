@@ -28,7 +28,7 @@ SCHEMA: Any = _arrow.schema(
         _arrow.field("probabilities", _arrow.list_(_arrow.float64())),
     ]
 )
-"""A `pyarrow.Schema`, one row per decision. The two lists may be left out; probabilities follow the order of actions."""
+"""A `pyarrow.Schema`, one row per decision. Both lists may be left out; probabilities are in the order of actions."""
 
 _SUM_TOLERANCE = 1e-6
 

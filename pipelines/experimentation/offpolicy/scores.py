@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 
 import numpy as np
 
@@ -69,14 +70,19 @@ def scores(
 def switch_threshold(log: LoggedDecisions, target: Floats, weights: Floats, model: Floats, reward_span: float) -> float:
     """The threshold of least estimated variance plus squared bias bound (Wang et al. 2017, section 4).
 
-    The bias is at most the target's probability of weights above the threshold, estimated by the mean of those weights,
-    times the span of rewards. Candidates are 30 quantiles of the weights, and infinity, which is DR.
+    The bias is at most the span of rewards times the target's probability of weights above the threshold: exact where
+    the log holds all probabilities, else estimated by the mean of the logged weights above it. Candidates are 30
+    quantiles of the weights, and infinity, which is DR: the usual outcome unless a few weights exceed the rows.
     """
-    candidates = [*np.unique(np.quantile(weights, np.linspace(0, 1, 30))).tolist(), float("inf")]
+    candidates = [*np.unique(np.quantile(weights, np.linspace(0, 1, 30))).tolist(), inf]
+
+    def mass(threshold: float) -> float:
+        if log.probabilities is not None:
+            return float(target[target > threshold * log.probabilities].sum()) / len(log) if threshold < inf else 0.0
+        return min(1.0, float(weights[weights > threshold].sum()) / len(log))
 
     def risk(threshold: float) -> float:
         numerator = scores(Estimator.SWITCH, log, target, weights, model, threshold).numerator
-        bias = reward_span * min(1.0, float(weights[weights > threshold].sum()) / len(log))
-        return float(numerator.var()) / len(log) + bias**2
+        return float(numerator.var()) / len(log) + (reward_span * mass(threshold)) ** 2
 
     return min(candidates, key=risk)
