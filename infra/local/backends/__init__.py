@@ -5,6 +5,8 @@ import threading
 
 _LIVE = {
     "ecr": "infra.local.backends.ecr",
+    "ecs": "infra.local.backends.ecs.backend",
+    "elbv2": "infra.local.backends.elb.backend",
     "rds": "infra.local.backends.rds",
     "sagemaker": "infra.local.backends.sagemaker.backend",
 }
@@ -26,8 +28,8 @@ def install(service: str) -> None:
         return
     with _lock:
         if service not in _installed:
-            _installed.add(service)
             importlib.import_module(module).install()
+            _installed.add(service)
 
 
 def install_all() -> None:

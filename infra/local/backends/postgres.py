@@ -73,7 +73,12 @@ class Postgres:
         while time.monotonic() < deadline:
             if self._process is None or not self._process.running:
                 break
-            if self._run("pg_isready", "-q", "-U", _ADMIN, "-h", self.address, "-p", str(self.port), check=False).returncode == 0:
+            if (
+                self._run(
+                    "pg_isready", "-q", "-U", _ADMIN, "-h", self.address, "-p", str(self.port), check=False
+                ).returncode
+                == 0
+            ):
                 return
             time.sleep(0.05)
         raise PostgresError(f"the server of {self.name} did not come up; see its log")
@@ -103,7 +108,15 @@ class Postgres:
         secret = self._own(data.parent / "password")
         secret.write_text(self._password)
         secret.chmod(0o600)
-        options = ("-U", _ADMIN, "--auth=scram-sha-256", f"--pwfile={secret}", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
+        options = (
+            "-U",
+            _ADMIN,
+            "--auth=scram-sha-256",
+            f"--pwfile={secret}",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+        )
         self._run("initdb", "-D", str(data), *options)
         secret.unlink()
         self.address = machine().supervisor.addresses.take()
@@ -149,10 +162,27 @@ class Postgres:
         threading.Thread(target=again, name=f"restart rds-{self.name}", daemon=True).start()
 
     def _sql(self, statement: str) -> None:
-        arguments = ("-X", "-q", "-h", self.address, "-p", str(self.port), "-U", _ADMIN, "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-f", "-")
+        arguments = (
+            "-X",
+            "-q",
+            "-h",
+            self.address,
+            "-p",
+            str(self.port),
+            "-U",
+            _ADMIN,
+            "-d",
+            "postgres",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-f",
+            "-",
+        )
         self._run("psql", *arguments, text=statement)
 
-    def _run(self, program: str, *arguments: str, text: str = "", check: bool = True) -> "subprocess.CompletedProcess[str]":
+    def _run(
+        self, program: str, *arguments: str, text: str = "", check: bool = True
+    ) -> "subprocess.CompletedProcess[str]":
         user = self._user
         done = subprocess.run(  # noqa: S603 - PostgreSQL's own programs with our arguments
             [str(self._binaries / "bin" / program), *arguments],

@@ -46,7 +46,9 @@ class LiveInstance(DBInstance):
         self.dbi_resource_id = "db-" + secrets.token_hex(13).upper()
         if managed:
             self.master_user_secret = ManagedSecret(self, password, key)
-        threading.Thread(target=self._create, args=(password,), name=f"create rds-{self.db_instance_identifier}", daemon=True).start()
+        threading.Thread(
+            target=self._create, args=(password,), name=f"create rds-{self.db_instance_identifier}", daemon=True
+        ).start()
 
     @property
     def address(self) -> str:
@@ -99,7 +101,9 @@ class LiveRds(RDSBackend):
         if db_kwargs.get("manage_master_user_password") and not instance.manage_master_user_password:
             password = secrets.token_urlsafe(24)
             instance.manage_master_user_password = True
-            instance.master_user_secret = ManagedSecret(instance, password, db_kwargs.get("master_user_secret_kms_key_id"))
+            instance.master_user_secret = ManagedSecret(
+                instance, password, db_kwargs.get("master_user_secret_kms_key_id")
+            )
         db_kwargs.pop("manage_master_user_password", None)
         if password:
             instance.change_password(password)

@@ -98,6 +98,12 @@ class LogStream:
             if group in self._backend.groups and stream not in self._backend.groups[group].streams:
                 self._backend.create_log_stream(group, stream)
 
+    @property
+    def exists(self) -> bool:
+        """Whether the stream is there; False when its group was missing."""
+        group = self._backend.groups.get(self.group)
+        return group is not None and self.stream in group.streams
+
     def write(self, line: str) -> None:
         """Append an event that happened now; a group deleted meanwhile takes its events with it."""
         if not line:

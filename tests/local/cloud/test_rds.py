@@ -34,13 +34,19 @@ def instance(cloud: Cloud, name: str, **more: Any) -> dict[str, Any]:
 
 def ask(described: dict[str, Any], password: str, statement: str, **more: Any) -> Any:
     at = described["Endpoint"]
-    with psycopg.connect(host=at["Address"], port=at["Port"], user="mlflow", password=password, dbname="mlflow", **more) as connection:
+    with psycopg.connect(
+        host=at["Address"], port=at["Port"], user="mlflow", password=password, dbname="mlflow", **more
+    ) as connection:
         return connection.execute(statement.encode()).fetchall()
 
 
 def test_a_managed_instance_is_a_real_postgres_that_its_secret_opens(cloud: Cloud) -> None:
     described = instance(cloud, "registry", ManageMasterUserPassword=True)
-    secret = json.loads(cloud.client("secretsmanager").get_secret_value(SecretId=described["MasterUserSecret"]["SecretArn"])["SecretString"])
+    secret = json.loads(
+        cloud.client("secretsmanager").get_secret_value(SecretId=described["MasterUserSecret"]["SecretArn"])[
+            "SecretString"
+        ]
+    )
 
     assert described["Endpoint"]["Port"] == 5432
     assert described["Endpoint"]["Address"].startswith("127.")
@@ -49,8 +55,14 @@ def test_a_managed_instance_is_a_real_postgres_that_its_secret_opens(cloud: Clou
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         ask(described, "guess", "select 1")
 
-    cloud.client("rds").modify_db_instance(DBInstanceIdentifier="registry", RotateMasterUserPassword=True, ApplyImmediately=True)
-    rotated = json.loads(cloud.client("secretsmanager").get_secret_value(SecretId=described["MasterUserSecret"]["SecretArn"])["SecretString"])
+    cloud.client("rds").modify_db_instance(
+        DBInstanceIdentifier="registry", RotateMasterUserPassword=True, ApplyImmediately=True
+    )
+    rotated = json.loads(
+        cloud.client("secretsmanager").get_secret_value(SecretId=described["MasterUserSecret"]["SecretArn"])[
+            "SecretString"
+        ]
+    )
     assert rotated["password"] != secret["password"]
     assert ask(described, rotated["password"], "select 1") == [(1,)]
 

@@ -1,0 +1,1 @@
+"""ECS whose Fargate tasks are processes of this machine."""
