@@ -49,6 +49,16 @@ def normal(plan: Plan, effect: float = 0.0) -> Effect:
     return compare_means(arm(0.0), arm(effect))
 
 
+def canonical(replicates: int, information: Array, seed: int, effect: float = 0.0) -> Effect:
+    """Estimates exactly as the theory has them: normal, known variance, independent increments, at any `information`."""
+    steps = np.diff(information, prepend=0.0)
+    noise = np.random.default_rng(seed).standard_normal((replicates, len(information))) * np.sqrt(steps)
+    difference = effect + np.cumsum(noise, axis=1) / information
+    infinite = np.full_like(difference, np.inf)
+    variance = np.broadcast_to(1 / information, difference.shape)
+    return Effect(np.zeros_like(difference), difference, difference, np.sqrt(variance), infinite, variance / 2)
+
+
 def bernoulli(plan: Plan, rate: float, effect: float = 0.0) -> Effect:
     """Zeros and ones."""
     rng = plan.generator()

@@ -47,9 +47,9 @@ def test_the_second_boundary_agrees_with_adaptive_quadrature() -> None:
     first, second = design.upper[:2]
 
     def crosses_second(z: float) -> float:
-        return float(norm.pdf(z) * norm.sf((second * np.sqrt(0.4) - z * np.sqrt(0.2)) / np.sqrt(0.2)))
+        return float(norm.pdf(z) * norm.sf((float(second) * np.sqrt(0.4) - z * np.sqrt(0.2)) / np.sqrt(0.2)))
 
-    spent = quad(crosses_second, -first, first, epsabs=1e-15, epsrel=1e-12)[0]
+    spent = quad(crosses_second, -float(first), float(first), epsabs=1e-15, epsrel=1e-12)[0]
     assert spent == pytest.approx(design.spent[1] - design.spent[0], rel=1e-9)
 
 

@@ -1,0 +1,1 @@
+"""Declared experiments: looks, verdicts, records, and the serving weights that follow them."""

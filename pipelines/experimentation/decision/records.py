@@ -1,0 +1,72 @@
+"""What a look leaves behind; all of it is JSON, with None where something cannot be said."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from pipelines.experimentation.decision.guardrails import Reading, SecondaryResult
+
+Verdict = Literal["continue", "ship", "keep control", "roll back", "invalid"]
+CONCLUSIVE: tuple[Verdict, ...] = ("ship", "keep control", "roll back")
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Comparison(_Model):
+    """The primary metric of one treatment against the control. Positive z is better.
+
+    None stands for "cannot be said".
+    """
+
+    treatment: str
+    control_value: float | None
+    treatment_value: float | None
+    difference: float | None
+    standard_error: float | None
+    z: float | None
+    information: float | None
+    fraction: float | None
+    """Of the declared maximum information."""
+    upper: float | None = None
+    """z at which this look shows an improvement; None when no z would do."""
+    lower: float | None = None
+    """z at which this look shows harm; None when no z would do."""
+    spent: float | None = None
+    """Error spent by now on the upper boundary."""
+    crossed: Literal["upper", "lower"] | None = None
+    estimate: float | None = None
+    """Median-unbiased difference once a boundary is crossed or the experiment is over."""
+    interval: tuple[float, float] | None = None
+    """Confidence interval that allows for the looks made; in the metric's own direction."""
+    p_value: float | None = None
+
+
+class Change(_Model):
+    """What would have made the verdict another."""
+
+    what: str
+    observed: float | None
+    needed: float
+    verdict: Verdict
+
+
+class Look(_Model):
+    """Everything that was seen and concluded at one moment."""
+
+    number: int
+    at: float
+    """Seconds since the epoch."""
+    data_digest: str
+    units: dict[str, int]
+    sample_ratio_p: float | None
+    flags: dict[str, int]
+    final: bool
+    comparisons: tuple[Comparison, ...]
+    guardrails: tuple[Reading, ...]
+    secondary: dict[str, SecondaryResult]
+    verdict: Verdict
+    winner: str | None
+    reasons: tuple[str, ...]
+    would_have_changed: tuple[Change, ...]

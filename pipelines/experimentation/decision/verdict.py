@@ -1,0 +1,84 @@
+"""From readings and comparisons to a verdict, and to what would have made it another."""
+
+from collections.abc import Sequence
+
+from pipelines.experimentation.analysis import sample_ratio
+from pipelines.experimentation.decision.declaration import Declaration
+from pipelines.experimentation.decision.guardrails import Reading
+from pipelines.experimentation.decision.records import Change, Comparison, Look, Verdict
+
+
+def judge(
+    declaration: Declaration,
+    earlier: Sequence[Look],
+    comparisons: Sequence[Comparison],
+    readings: Sequence[Reading],
+    days: float,
+    *,
+    final: bool,
+) -> tuple[Verdict, str | None, list[str]]:
+    """Verdict, winning treatment and reasons. Guardrails come first, then this look's boundaries, then the end.
+
+    A boundary once crossed stays crossed: with `minimum_days` not over, shipping only waits.
+    """
+    tripped = [f"guardrail {r.metric} of {r.treatment}: harm {r.harm} is shown" for r in readings if r.tripped]
+    if tripped:
+        return "roll back", None, tripped
+    if declaration.design.kind != "group-sequential":
+        return "continue", None, ["no guardrail has tripped"]
+    return _by_boundaries(declaration, earlier, comparisons, days, final=final)
+
+
+def _by_boundaries(
+    declaration: Declaration, earlier: Sequence[Look], comparisons: Sequence[Comparison], days: float, *, final: bool
+) -> tuple[Verdict, str | None, list[str]]:
+    before = {c.treatment: c.crossed for past in earlier for c in past.comparisons if c.crossed}
+    crossed = {c.treatment: c.crossed or before.get(c.treatment) for c in comparisons}
+    better = [c for c in comparisons if crossed[c.treatment] == "upper"]
+    if better and (days >= declaration.stop.minimum_days or final):
+        best = max(better, key=lambda c: c.z or 0.0)
+        return "ship", best.treatment, [f"{declaration.primary} of {best.treatment} crossed its upper boundary"]
+    if all(side == "lower" for side in crossed.values()):
+        return "keep control", None, [f"{declaration.primary} is shown to be worse in every treatment"]
+    if not final:
+        early = [f"{c.treatment} is better; {declaration.stop.minimum_days:g} days are not over" for c in better]
+        return "continue", None, early or ["no boundary is crossed"]
+    unknown = [c.treatment for c in comparisons if c.z is None]
+    if unknown:
+        return (
+            "invalid",
+            None,
+            [f"{declaration.primary} has no variance or no events in {unknown}: nothing can be said"],
+        )
+    return "keep control", None, [f"no improvement of {declaration.primary} was shown by the end"]
+
+
+def changes(
+    comparisons: Sequence[Comparison], readings: Sequence[Reading], p_value: float | None, verdict: Verdict
+) -> list[Change]:
+    """The numbers that the verdict hung on, each with the value it would have had to have."""
+    changes = list[Change]()
+    for comparison in comparisons:
+        name = comparison.treatment
+        if comparison.upper is not None:
+            other: Verdict = "continue" if verdict == "ship" else "ship"
+            changes.append(Change(what=f"z of {name}", observed=comparison.z, needed=comparison.upper, verdict=other))
+            if comparison.standard_error is not None:
+                needed = comparison.upper * comparison.standard_error
+                changes.append(
+                    Change(
+                        what=f"size of the improvement of {name} at the same error",
+                        observed=comparison.difference,
+                        needed=needed,
+                        verdict=other,
+                    )
+                )
+    for reading in readings:
+        what = f"evidence of harm to {reading.metric} in {reading.treatment} (log e-value)"
+        other = "continue" if reading.tripped else "roll back"
+        changes.append(Change(what=what, observed=reading.log_e_value, needed=reading.threshold, verdict=other))
+    if p_value is not None:
+        changes.append(
+            Change(what="sample ratio p-value", observed=p_value, needed=sample_ratio.LEVEL, verdict="invalid")
+        )
+    return changes
