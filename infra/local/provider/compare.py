@@ -29,6 +29,8 @@ def canonical(value: Any, spec: Spec, dotted: str) -> Any:
     """The value with every spelling of one meaning made equal; nothing, empty and false are all None."""
     if value is UNKNOWN:
         return UNKNOWN
+    if dotted in spec.canonical and value is not None:
+        return spec.canonical[dotted](value)
     if dotted in spec.documents and isinstance(value, str):
         return canonical_document(value)
     if isinstance(value, Mapping):
@@ -121,14 +123,19 @@ def _walk(spec: Spec, path: str, dotted: str, before: Any, after: Any) -> Iterat
     old, new = canonical(before, spec, dotted), canonical(after, spec, dotted)
     if old == new and not has_unknown(new):
         return
-    if isinstance(old, Mapping) and isinstance(new, Mapping) and dotted not in spec.documents:
+    if isinstance(old, Mapping) and isinstance(new, Mapping) and not _is_whole(spec, dotted):
         for name in sorted(old.keys() | new.keys()):
             yield from _walk(spec, f"{path}.{name}", f"{dotted}.{name}", old.get(name), new.get(name))
         return
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new) == 1:
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new) == 1 and not _is_whole(spec, dotted):
         yield from _walk(spec, f"{path}[0]", dotted, old[0], new[0])
         return
     yield Difference(path, dotted, old, new)
+
+
+def _is_whole(spec: Spec, dotted: str) -> bool:
+    """Whether a property is one text to Pulumi, however much structure it has to AWS."""
+    return dotted in spec.documents or dotted in spec.canonical
 
 
 def needs_replacement(spec: Spec, difference: Difference) -> bool:

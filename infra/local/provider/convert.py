@@ -145,6 +145,8 @@ def to_scalar(value: Any, type_name: str) -> Any:  # noqa: PLR0911  # one return
                 return int(value)
             return value if isinstance(value, int) and not isinstance(value, bool) else UNKNOWN
         case "float" | "double":
+            if isinstance(value, str) and re.fullmatch(r"-?\d+(\.\d+)?", value):
+                return float(value)
             return value if isinstance(value, int | float) and not isinstance(value, bool) else UNKNOWN
         case "boolean":
             if isinstance(value, str) and value in {"true", "false"}:

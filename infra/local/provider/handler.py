@@ -38,6 +38,9 @@ class Scope:
     token: str = ""
     logical_name: str = ""
 
+    def __post_init__(self) -> None:
+        self.before = dict(self.state)
+
     @property
     def region(self) -> str:
         """The region the resource lives in."""
@@ -63,6 +66,10 @@ class Scope:
             case _:
                 value = self.inputs.get(name)
                 return self.state.get(name) if value is None else value
+
+    def lookup_before(self, name: str) -> Any:
+        """How the program, or else the state before this step, spells a property."""
+        return self.inputs.get(name) or self.before.get(name)
 
     def render(self, template: Any) -> Any:
         """A template with its holes filled; members whose hole is empty are left out."""
@@ -113,7 +120,11 @@ class Scope:
         if self.spec.id.startswith("@"):
             return
         parts = re.split(r"\{(\w+)\}", self.spec.id)
-        pattern = "".join(f"(?P<{part}>.+?)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
+        # Of more than two parts the middle one may hold slashes, as in `service/resource/of/it/dimension`.
+        last = "[^/]+" if len(parts) > 5 else ".+"
+        patterns = [f"(?P<{part}>.+?)" if index % 2 else re.escape(part) for index, part in enumerate(parts)]
+        patterns[-2] = f"(?P<{parts[-2]}>{last})"
+        pattern = "".join(patterns)
         found = re.fullmatch(pattern, self.id)
         self.state = {**(found.groupdict() if found else {}), **self.state}
 

@@ -102,6 +102,8 @@ class Spec:
     """Inputs that are refused."""
     documents: frozenset[str] = frozenset()
     """Dotted paths of JSON documents, compared by what they mean."""
+    canonical: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+    """By property: what a value means, where spelling differs in a way of the type's own."""
     ordered: frozenset[str] = frozenset()
     """Dotted paths of lists whose order counts; every other list is a set."""
     secrets: frozenset[str] = frozenset()

@@ -1,10 +1,22 @@
 """The table: every resource type the provider knows, by its token."""
 
 from .handler import Handler
-from .services import ec2_network, ec2_security, iam, kms, s3
+from .services import appautoscaling, ec2_network, ec2_security, ecr, ecs, elb, iam, kms, monitoring, rds, s3, sagemaker, ssm
 
-TABLE: dict[str, Handler] = {
-    handler.spec.token: handler
-    for module in (ec2_network, ec2_security, iam, kms, s3)
-    for handler in module.HANDLERS
-}
+_SERVICES = (
+    appautoscaling,
+    ec2_network,
+    ec2_security,
+    ecr,
+    ecs,
+    elb,
+    iam,
+    kms,
+    monitoring,
+    rds,
+    s3,
+    sagemaker,
+    ssm,
+)
+
+TABLE: dict[str, Handler] = {handler.spec.token: handler for service in _SERVICES for handler in service.HANDLERS}

@@ -96,6 +96,115 @@ def role(stack: Stack, name: str = "shared") -> Deployed:
     return shared(stack, "aws:iam/role:Role", name, assumeRolePolicy=trust("sagemaker.amazonaws.com"))
 
 
+def _images_kept(count: int) -> str:
+    selection = {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": count}
+    return json.dumps({"rules": [{"rulePriority": 1, "selection": selection, "action": {"type": "expire"}}]})
+
+
+def _task(stack: Stack) -> dict[str, Any]:
+    container = {
+        "name": "server",
+        "image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/mlp/registry:abc",
+        "portMappings": [{"containerPort": 5000}],
+        "environment": [{"name": "PORT", "value": "5000"}, {"name": "BIND_ADDRESS", "value": "0.0.0.0"}],
+        "mountPoints": [{"sourceVolume": "tmp", "containerPath": "/tmp"}],  # noqa: S108  # a path in a container
+        "readonlyRootFilesystem": True,
+    }
+    return {
+        "family": "registry",
+        "containerDefinitions": json.dumps([container]),
+        "cpu": "512",
+        "memory": "1024",
+        "networkMode": "awsvpc",
+        "requiresCompatibilities": ["FARGATE"],
+        "executionRoleArn": role(stack).outputs["arn"],
+        "taskRoleArn": role(stack).outputs["arn"],
+        "runtimePlatform": {"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"},
+        "volumes": [{"name": "tmp"}],
+        "tags": TAGS,
+    }
+
+
+def _target_group(stack: Stack) -> dict[str, Any]:
+    return {
+        "port": 5000,
+        "protocol": "HTTP",
+        "targetType": "ip",
+        "vpcId": vpc(stack),
+        "deregistrationDelay": 30,
+        "healthCheck": {"path": "/health", "matcher": "200", "interval": 15, "timeout": 5},
+        "tags": TAGS,
+    }
+
+
+def _unhealthy(stack: Stack, one: Deployed) -> None:
+    stack.client("elbv2").modify_target_group(TargetGroupArn=one.id, HealthCheckPath="/other")
+
+
+def _third_subnet(stack: Stack) -> str:
+    return shared(stack, "aws:ec2/subnet:Subnet", "third", vpcId=vpc(stack), cidrBlock="10.9.3.0/24").id
+
+
+def _model(stack: Stack) -> dict[str, Any]:
+    return {
+        "executionRoleArn": role(stack).outputs["arn"],
+        "enableNetworkIsolation": True,
+        "primaryContainer": {
+            "image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/mlp/training:abc",
+            "modelDataUrl": f"s3://{bucket(stack)}/model.tar.gz",
+            "environment": {"SAGEMAKER_PROGRAM": "serve.py"},
+        },
+        "vpcConfig": {"subnets": subnets(stack), "securityGroupIds": [group(stack)]},
+        "tags": TAGS,
+    }
+
+
+def _endpoint_configuration(stack: Stack) -> dict[str, Any]:
+    return {
+        "kmsKeyArn": key(stack),
+        "productionVariants": [
+            {
+                "variantName": "a",
+                "modelName": shared(stack, "aws:sagemaker/model:Model", "shared", **_model(stack)).id,
+                "instanceType": "ml.m5.large",
+                "initialInstanceCount": 1,
+                "initialVariantWeight": 100,
+            }
+        ],
+        "dataCaptureConfig": {
+            "enableCapture": True,
+            "initialSamplingPercentage": 100,
+            "destinationS3Uri": f"s3://{bucket(stack)}/capture",
+            "captureOptions": [{"captureMode": "Input"}, {"captureMode": "Output"}],
+        },
+        "tags": TAGS,
+    }
+
+
+def _scaled(stack: Stack) -> dict[str, Any]:
+    service = shared(
+        stack,
+        "aws:ecs/service:Service",
+        "scaled",
+        name="scaled",
+        cluster=shared(stack, "aws:ecs/cluster:Cluster", "shared").id,
+        taskDefinition=shared(stack, "aws:ecs/taskDefinition:TaskDefinition", "shared", **_task(stack)).id,
+        desiredCount=1,
+        launchType="FARGATE",
+        networkConfiguration={"subnets": subnets(stack)},
+    )
+    return {
+        "serviceNamespace": "ecs",
+        "resourceId": "/".join(("service", *service.id.split("/")[1:])),
+        "scalableDimension": "ecs:service:DesiredCount",
+    }
+
+
+def _registered(stack: Stack) -> dict[str, Any]:
+    shared(stack, "aws:appautoscaling/target:Target", "shared", **_scaled(stack), minCapacity=1, maxCapacity=2)
+    return _scaled(stack)
+
+
 def ec2_tag(stack: Stack, resource: Deployed) -> None:
     stack.client("ec2").create_tags(Resources=[resource.id], Tags=[{"Key": "Owner", "Value": "someone"}])
 
@@ -363,5 +472,273 @@ EXAMPLES: dict[str, Example] = {
             PolicyArn=one.id, PolicyDocument=allow("*"), SetAsDefault=True
         ),
         "policy",
+    ),
+    "aws:cloudwatch/logGroup:LogGroup": Example(
+        lambda stack: {"name": "/mlp/example", "retentionInDays": 30, "tags": TAGS},
+        {"retentionInDays": 7},
+        lambda stack, one: stack.client("logs").put_retention_policy(logGroupName=one.id, retentionInDays=90),
+        "retentionInDays",
+    ),
+    "aws:cloudwatch/metricAlarm:MetricAlarm": Example(
+        lambda stack: {
+            "comparisonOperator": "GreaterThanThreshold",
+            "evaluationPeriods": 2,
+            "threshold": 0.05,
+            "alarmDescription": "errors of one variant",
+            "alarmActions": ["arn:aws:sns:eu-west-1:123456789012:alarms"],
+            "metricQueries": [
+                {"id": "share", "expression": "errors / calls", "returnData": True, "label": "share"},
+                {
+                    "id": "errors",
+                    "metric": {
+                        "namespace": "AWS/SageMaker",
+                        "metricName": "Invocation5XXErrors",
+                        "dimensions": {"EndpointName": "flights", "VariantName": "a"},
+                        "period": 60,
+                        "stat": "Sum",
+                    },
+                },
+                {
+                    "id": "calls",
+                    "metric": {"namespace": "AWS/SageMaker", "metricName": "Invocations", "period": 60, "stat": "Sum"},
+                },
+            ],
+            "tags": TAGS,
+        },
+        {"threshold": 0.1},
+        lambda stack, one: stack.client("cloudwatch").put_metric_alarm(
+            AlarmName=one.id,
+            ComparisonOperator="GreaterThanThreshold",
+            EvaluationPeriods=2,
+            Threshold=5,
+            MetricName="Invocations",
+            Namespace="AWS/SageMaker",
+            Period=60,
+            Statistic="Sum",
+        ),
+        "threshold",
+    ),
+    "aws:ecr/repository:Repository": Example(
+        lambda stack: {
+            "name": "mlp/example",
+            "imageTagMutability": "IMMUTABLE",
+            "imageScanningConfiguration": {"scanOnPush": True},
+            "encryptionConfigurations": [{"encryptionType": "KMS", "kmsKey": key(stack)}],
+            "forceDelete": True,
+            "tags": TAGS,
+        },
+        {"imageScanningConfiguration": {"scanOnPush": False}},
+        lambda stack, one: stack.client("ecr").put_image_tag_mutability(
+            repositoryName=one.id, imageTagMutability="MUTABLE"
+        ),
+        "imageTagMutability",
+    ),
+    "aws:ecr/lifecyclePolicy:LifecyclePolicy": Example(
+        lambda stack: {
+            "repository": shared(stack, "aws:ecr/repository:Repository", "shared", forceDelete=True).id,
+            "policy": _images_kept(10),
+        },
+        {"policy": _images_kept(20)},
+        lambda stack, one: stack.client("ecr").delete_lifecycle_policy(repositoryName=one.id),
+    ),
+    "aws:ssm/parameter:Parameter": Example(
+        lambda stack: {"name": "/mlp/example/value", "type": "String", "value": "one", "tags": TAGS},
+        {"value": "two"},
+        lambda stack, one: stack.client("ssm").put_parameter(Name=one.id, Value="three", Type="String", Overwrite=True),
+        "value",
+    ),
+    "aws:ecs/cluster:Cluster": Example(
+        lambda stack: {"settings": [{"name": "containerInsights", "value": "enabled"}], "tags": TAGS},
+        drift=lambda stack, one: stack.client("ecs").update_cluster_settings(
+            cluster=one.id, settings=[{"name": "containerInsights", "value": "disabled"}]
+        ),
+        drifted="settings[0].value",
+    ),
+    "aws:ecs/taskDefinition:TaskDefinition": Example(
+        _task,
+        {"tags": {"Stage": "serving"}},
+        lambda stack, one: stack.client("ecs").deregister_task_definition(taskDefinition=one.id),
+    ),
+    "aws:ecs/service:Service": Example(
+        lambda stack: {
+            "name": "example",
+            "cluster": shared(stack, "aws:ecs/cluster:Cluster", "shared").id,
+            "taskDefinition": shared(stack, "aws:ecs/taskDefinition:TaskDefinition", "shared", **_task(stack)).id,
+            "desiredCount": 1,
+            "launchType": "FARGATE",
+            "networkConfiguration": {"subnets": subnets(stack), "securityGroups": [group(stack)]},
+            "deploymentCircuitBreaker": {"enable": True, "rollback": True},
+            "deploymentMinimumHealthyPercent": 100,
+            "tags": TAGS,
+        },
+        {"desiredCount": 2},
+        lambda stack, one: stack.client("ecs").update_service(
+            cluster=one.outputs["cluster"], service=one.id, desiredCount=0
+        ),
+        "desiredCount",
+    ),
+    "aws:lb/loadBalancer:LoadBalancer": Example(
+        lambda stack: {
+            "internal": True,
+            "subnets": subnets(stack),
+            "securityGroups": [group(stack)],
+            "dropInvalidHeaderFields": True,
+            "idleTimeout": 120,
+            "tags": TAGS,
+        },
+        {"idleTimeout": 60},
+        lambda stack, one: stack.client("elbv2").modify_load_balancer_attributes(
+            LoadBalancerArn=one.id,
+            Attributes=[{"Key": "routing.http.drop_invalid_header_fields.enabled", "Value": "false"}],
+        ),
+        "dropInvalidHeaderFields",
+    ),
+    "aws:lb/targetGroup:TargetGroup": Example(_target_group, {"deregistrationDelay": 15}, _unhealthy, "healthCheck.path"),
+    "aws:lb/listener:Listener": Example(
+        lambda stack: {
+            "loadBalancerArn": shared(
+                stack,
+                "aws:lb/loadBalancer:LoadBalancer",
+                "shared",
+                internal=True,
+                subnets=subnets(stack),
+                securityGroups=[group(stack)],
+            ).id,
+            "port": 80,
+            "protocol": "HTTP",
+            "defaultActions": [
+                {
+                    "type": "forward",
+                    "targetGroupArn": shared(
+                        stack, "aws:lb/targetGroup:TargetGroup", "shared", **_target_group(stack)
+                    ).id,
+                }
+            ],
+            "tags": TAGS,
+        },
+        {"port": 81},
+        lambda stack, one: stack.client("elbv2").modify_listener(
+            ListenerArn=one.id,
+            DefaultActions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503"}}],
+        ),
+        "defaultActions[0].type",
+    ),
+    "aws:rds/subnetGroup:SubnetGroup": Example(
+        lambda stack: {"subnetIds": subnets(stack), "tags": TAGS},
+        {"description": "another"},
+        lambda stack, one: stack.client("rds").modify_db_subnet_group(
+            DBSubnetGroupName=one.id, SubnetIds=[_third_subnet(stack)]
+        ),
+        "subnetIds",
+    ),
+    "aws:rds/parameterGroup:ParameterGroup": Example(
+        lambda stack: {
+            "family": "postgres16",
+            "parameters": [{"name": "rds.force_ssl", "value": "1"}, {"name": "log_statement", "value": "ddl"}],
+            "tags": TAGS,
+        },
+        {"parameters": [{"name": "rds.force_ssl", "value": "0"}, {"name": "log_statement", "value": "ddl"}]},
+        lambda stack, one: stack.client("rds").modify_db_parameter_group(
+            DBParameterGroupName=one.id,
+            Parameters=[{"ParameterName": "rds.force_ssl", "ParameterValue": "0", "ApplyMethod": "immediate"}],
+        ),
+        "parameters",
+    ),
+    "aws:rds/instance:Instance": Example(
+        lambda stack: {
+            "engine": "postgres",
+            "engineVersion": "16.4",
+            "instanceClass": "db.t4g.micro",
+            "allocatedStorage": 20,
+            "storageEncrypted": True,
+            "kmsKeyId": key(stack),
+            "username": "mlflow",
+            "manageMasterUserPassword": True,
+            "dbName": "mlflow",
+            "dbSubnetGroupName": shared(
+                stack, "aws:rds/subnetGroup:SubnetGroup", "shared", subnetIds=subnets(stack)
+            ).id,
+            "vpcSecurityGroupIds": [group(stack)],
+            "backupRetentionPeriod": 7,
+            "skipFinalSnapshot": True,
+            "tags": TAGS,
+        },
+        {"backupRetentionPeriod": 1},
+        lambda stack, one: stack.client("rds").modify_db_instance(
+            DBInstanceIdentifier=one.id, DeletionProtection=True, ApplyImmediately=True
+        ),
+        "deletionProtection",
+    ),
+    "aws:sagemaker/modelPackageGroup:ModelPackageGroup": Example(
+        lambda stack: {
+            "modelPackageGroupName": "flights",
+            "modelPackageGroupDescription": "late arrivals",
+            "tags": TAGS,
+        },
+        drift=lambda stack, one: stack.client("sagemaker").add_tags(
+            ResourceArn=one.outputs["arn"], Tags=[{"Key": "Owner", "Value": "someone"}]
+        ),
+        drifted="tags.Owner",
+    ),
+    "aws:sagemaker/model:Model": Example(
+        _model,
+        drift=lambda stack, one: stack.client("sagemaker").delete_tags(
+            ResourceArn=one.outputs["arn"], TagKeys=["Environment"]
+        ),
+        drifted="tags.Environment",
+    ),
+    "aws:sagemaker/endpointConfiguration:EndpointConfiguration": Example(
+        _endpoint_configuration,
+        drift=lambda stack, one: stack.client("sagemaker").delete_endpoint_config(EndpointConfigName=one.id),
+    ),
+    "aws:sagemaker/endpoint:Endpoint": Example(
+        lambda stack: {
+            "endpointConfigName": shared(
+                stack,
+                "aws:sagemaker/endpointConfiguration:EndpointConfiguration",
+                "shared",
+                **_endpoint_configuration(stack),
+            ).id,
+            "tags": TAGS,
+        },
+        drift=lambda stack, one: stack.client("sagemaker").delete_tags(
+            ResourceArn=one.outputs["arn"], TagKeys=["Environment"]
+        ),
+        drifted="tags.Environment",
+    ),
+    "aws:appautoscaling/target:Target": Example(
+        lambda stack: {**_scaled(stack), "minCapacity": 1, "maxCapacity": 4},
+        {"maxCapacity": 6},
+        lambda stack, one: stack.client("application-autoscaling").register_scalable_target(
+            ServiceNamespace=one.outputs["serviceNamespace"],
+            ResourceId=one.outputs["resourceId"],
+            ScalableDimension=one.outputs["scalableDimension"],
+            MinCapacity=1,
+            MaxCapacity=9,
+        ),
+        "maxCapacity",
+    ),
+    "aws:appautoscaling/policy:Policy": Example(
+        lambda stack: {
+            **_registered(stack),
+            "policyType": "TargetTrackingScaling",
+            "targetTrackingScalingPolicyConfiguration": {
+                "targetValue": 70,
+                "predefinedMetricSpecification": {"predefinedMetricType": "ECSServiceAverageCPUUtilization"},
+                "scaleInCooldown": 300,
+            },
+        },
+        {
+            "targetTrackingScalingPolicyConfiguration": {
+                "targetValue": 50,
+                "predefinedMetricSpecification": {"predefinedMetricType": "ECSServiceAverageCPUUtilization"},
+            }
+        },
+        lambda stack, one: stack.client("application-autoscaling").delete_scaling_policy(
+            PolicyName=one.outputs["name"],
+            ServiceNamespace=one.outputs["serviceNamespace"],
+            ResourceId=one.outputs["resourceId"],
+            ScalableDimension=one.outputs["scalableDimension"],
+        ),
     ),
 }
