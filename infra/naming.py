@@ -59,9 +59,10 @@ def fixed_name(kind: str, *parts: str, suffixes: tuple[str, ...] = ()) -> str:
     if len(name) <= budget:
         return name
     tail = "-".join((hashlib.sha256(name.encode()).hexdigest()[:_DIGEST], *suffixes))
-    head = "-".join((PROJECT, *parts))[: budget - len(tail) - 1].rstrip("-")
-    if not head:
+    room = budget - len(tail) - 1
+    if room < len(PROJECT):
         raise ValueError(f"the suffixes {suffixes} leave no room in the {budget} characters of a {kind} name")
+    head = "-".join((PROJECT, *parts))[:room].rstrip("-")
     return f"{head}-{tail}"
 
 

@@ -3,6 +3,7 @@
 import difflib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from types import MappingProxyType, UnionType
@@ -101,7 +102,7 @@ def _sentence(error: ErrorDetails) -> str:
         return f"{path}: is missing; add it"
     if error["type"] == "value_error":
         return f"{path}: {error['msg'].removeprefix('Value error, ')}"
-    message = error["msg"].replace("Input should", "must").replace("String should", "must")
+    message = re.sub(r"^\w+ should", "must", error["msg"])
     return f"{path}: {message}, got {error['input']!r}"
 
 

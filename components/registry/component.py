@@ -78,7 +78,7 @@ class Registry(Stage):
         self._args = args
         self._disposable = args.get("disposable", False)
         self._retention = args.get("retention_days", 365)
-        self.artifact_uri = pulumi.Output.concat("s3://", args["artifacts"]["name"], "/", ARTIFACTS_PREFIX)
+        self.artifact_uri = pulumi.Output.concat("s3://", args["artifacts"]["name"], "/", ARTIFACTS_PREFIX.rstrip("/"))
 
         database = self._database()
         balancer = self._balancer()

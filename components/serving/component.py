@@ -75,7 +75,7 @@ class Serving(Stage):
         self._models = args.get("models", {})
         self._check()
         self._endpoint_name = fixed_name("endpoint", args["environment"]["environment"], "serving")
-        self.capture_uri = pulumi.Output.concat("s3://", args["lake"]["name"], "/", CAPTURE_PREFIX)
+        self.capture_uri = pulumi.Output.concat("s3://", args["lake"]["name"], "/", CAPTURE_PREFIX.rstrip("/"))
 
         log_name = f"/aws/sagemaker/Endpoints/{self._endpoint_name}"
         log_group = self._log_group("endpoint", log_name, args["logs_key_arn"], args.get("retention_days", 365))

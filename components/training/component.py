@@ -84,8 +84,8 @@ class Training(Stage):
         self.submitter_policy_arn = submitter.arn
         self.job_prefix = pulumi.Output.from_input(prefix)
         artifacts = args["artifacts"]["name"]
-        self.output_uri = pulumi.Output.concat("s3://", artifacts, "/", OUTPUT_PREFIX)
-        self.checkpoint_uri = pulumi.Output.concat("s3://", artifacts, "/", CHECKPOINT_PREFIX)
+        self.output_uri = pulumi.Output.concat("s3://", artifacts, "/", OUTPUT_PREFIX.rstrip("/"))
+        self.checkpoint_uri = pulumi.Output.concat("s3://", artifacts, "/", CHECKPOINT_PREFIX.rstrip("/"))
         self.register_outputs(
             {
                 "role_arn": self.role_arn,
@@ -147,6 +147,7 @@ class Training(Stage):
         args, chosen = self._args, self._profiles.values()
         known = pulumi.Output.all(
             job_prefix=prefix,
+            artifacts_arn=args["artifacts"]["arn"],
             role_arn=role.arn,
             key_arn=args["artifacts"]["key_arn"],
             subnet_ids=args["network"]["subnet_ids"],

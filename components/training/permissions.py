@@ -44,9 +44,10 @@ class Limits(TypedDict):
     """What a submitter may ask for."""
 
     job_prefix: str
+    artifacts_arn: str
     role_arn: str
     key_arn: str
-    """Key of volumes and of output."""
+    """Key of volumes and of the artifacts bucket."""
     subnet_ids: Sequence[str]
     security_group_id: str
     instance_types: Sequence[str]
@@ -78,7 +79,7 @@ def execution_statements(environment: Environment, access: Access) -> list[State
 
 
 def submitter_statements(environment: Environment, limits: Limits) -> list[Statement]:
-    """Start, watch and stop training jobs of this platform, and no others.
+    """Bring code, start, watch and stop training jobs of this platform and fetch their models; no other jobs.
 
     IAM refuses a job on other hardware, in another network, with other keys, for longer than the longest profile or
     without the isolation. Condition keys: Service Authorization Reference, Amazon SageMaker AI, CreateTrainingJob.
@@ -98,6 +99,8 @@ def submitter_statements(environment: Environment, limits: Limits) -> list[State
         ),
         # ListTrainingJobs has no resource type.
         allow("FindJobs", ["sagemaker:ListTrainingJobs"], ["*"]),
+        *write_objects("Code", limits["artifacts_arn"], [CODE_PREFIX], limits["key_arn"]),
+        *read_objects("Results", limits["artifacts_arn"], [OUTPUT_PREFIX], None),
         allow("PassExecutionRole", ["iam:PassRole"], [limits["role_arn"]], passed),
         allow(
             "ReadJobLogs",

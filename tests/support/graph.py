@@ -1,9 +1,10 @@
 """Runs Pulumi programs against mocks and records what they register."""
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 from pulumi.runtime import mocks as pulumi_mocks
@@ -60,18 +61,19 @@ class Cloud(pulumi_mocks.Mocks):
 
     def new_resource(self, args: pulumi_mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         """The resource's inputs with the attributes that AWS adds."""
+        inputs = cast("dict[str, Any]", args.inputs)
         service = args.typ.split(":")[1].split("/")[0]
         state: dict[str, Any] = {
             "arn": f"arn:aws:{service}:{REGION}:{ACCOUNT}:{args.name}",
             "name": args.name,
             "id": f"{args.name}-id",
-            **args.inputs,
+            **inputs,
         }
         if args.typ == "aws:s3/bucket:Bucket":
-            state["arn"] = f"arn:aws:s3:::{args.inputs['bucket']}"
-            return args.inputs["bucket"], state
+            state["arn"] = f"arn:aws:s3:::{inputs['bucket']}"
+            return inputs["bucket"], state
         if args.typ == "aws:ecr/repository:Repository":
-            state["repositoryUrl"] = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{args.inputs['name']}"
+            state["repositoryUrl"] = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{inputs['name']}"
         if args.typ == "aws:ec2/vpcEndpoint:VpcEndpoint":
             state["prefixListId"] = "pl-1234"
         if args.typ == "aws:rds/instance:Instance":
@@ -81,9 +83,9 @@ class Cloud(pulumi_mocks.Mocks):
             state |= {"dnsName": "registry.elb.example", "arnSuffix": "app/registry/1234"}
         return f"{args.name}-id", state
 
-    def call(self, args: pulumi_mocks.MockCallArgs) -> dict[str, Any]:
+    def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[str, Any], None]:
         """The answer prepared for the function; a function nobody prepared is a KeyError."""
-        return dict(self._invokes[args.token])
+        return dict(self._invokes[args.token]), None
 
 
 class _Recorder(pulumi_mocks.MockMonitor):
@@ -92,7 +94,7 @@ class _Recorder(pulumi_mocks.MockMonitor):
         self._graph = graph
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the monitor's own spelling
-        response = super().RegisterResource(request)
+        response = cast("Any", super()).RegisterResource(request)
         self._graph.resources.append(
             Registered(
                 urn=response.urn,
@@ -126,11 +128,8 @@ def record(
         program()
 
     _sync_await(run_pulumi_func(run))
-    root = get_root_resource()
-    exported: dict[str, Any] = root.outputs if root is not None else {}
-    graph.outputs = {
-        name: _sync_await(pulumi.Output.from_input(value).future()) for name, value in exported.items()
-    }
+    exported = cast("dict[str, Any]", cast("Any", get_root_resource()).outputs)
+    graph.outputs = {name: _sync_await(pulumi.Output.from_input(value).future()) for name, value in exported.items()}
     graph.resources = [each for each in graph.resources if each.type != "pulumi:pulumi:Stack"]
     return graph
 
@@ -148,7 +147,9 @@ def texts(value: Any) -> Iterator[str]:
 
 
 def placeholders(value: Any) -> Any:
-    """Inputs with what changes with an image's content replaced, as a golden file holds them."""
+    """Inputs as a golden file holds them: image tags replaced, JSON documents opened."""
+    if isinstance(value, str) and value.startswith(("{", "[")):
+        return placeholders(json.loads(value))
     if isinstance(value, str):
         return re.sub(r"(/(?:training|registry-server)):[0-9a-f]{16}\b", r"\1:<content-hash>", value)
     if isinstance(value, Mapping):
