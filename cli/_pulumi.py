@@ -10,7 +10,8 @@ from pulumi import automation
 
 from cli._deployment import OnEvent
 from cli._target import ROOT, Target, passphrase
-from infra.local.engine import Event, Operation, ResourceChange, Result, Status, no_changes
+from infra.local.engine import Event, Operation, ResourceChange, Result, Status
+from infra.local.engine.events import no_changes
 from infra.local.errors import LocalError
 
 _OPERATIONS = {
@@ -86,7 +87,8 @@ class CliDeployment:
             raise LocalError(f"the Pulumi CLI stopped: {error}") from None
         counts = no_changes()
         for change in self._changes:
-            kind = {Operation.IMPORT: "create", Operation.READ: "same"}.get(change.operation, change.operation.value)
+            done = change["operation"]
+            kind = {Operation.IMPORT: "create", Operation.READ: "same"}.get(done, done.value)
             if kind in counts:
                 counts[kind] += 1
         return Result(changes=counts, resources=list(self._changes), outputs=self.outputs())
@@ -99,11 +101,7 @@ class CliDeployment:
             translated = _translated(event.res_outputs_event.metadata, Status.DONE)
             self._on_event(translated)
             if event.res_outputs_event.metadata.op != "delete-replaced":
-                self._changes.append(
-                    ResourceChange(
-                        urn=translated.urn, type=translated.type, name=translated.name, operation=translated.operation
-                    )
-                )
+                self._changes.append(_change(event.res_outputs_event.metadata, translated))
         elif event.res_op_failed_event is not None:
             self._on_event(_translated(event.res_op_failed_event.metadata, Status.FAILED))
         elif event.policy_event is not None:
@@ -139,3 +137,16 @@ class CliDeployment:
 def _translated(metadata: automation.StepEventMetadata, status: Status) -> Event:
     operation = _OPERATIONS.get(metadata.op, Operation.NOTE)
     return Event(metadata.urn, metadata.type, metadata.urn.rsplit("::", 1)[-1], operation, status)
+
+
+def _change(metadata: automation.StepEventMetadata, event: Event) -> ResourceChange:
+    return ResourceChange(
+        urn=event.urn,
+        type=event.type,
+        name=event.name,
+        operation=event.operation,
+        id=metadata.new.id if metadata.new else "",
+        keys=list(metadata.diffs or []),
+        parent=metadata.new.parent if metadata.new else "",
+        inputs=dict(metadata.new.inputs or {}) if metadata.new else {},
+    )

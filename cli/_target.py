@@ -4,6 +4,7 @@ import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import click
 import yaml
@@ -58,13 +59,13 @@ def target(stack: str) -> Target:
             f"stack {stack!r} has no file stacks/{path.name}; there are {', '.join(known)}: choose one with --stack"
         )
     try:
-        document = yaml.safe_load(path.read_text())
+        document: object = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
         raise LocalError(f"stacks/{path.name} is not YAML: {error}; mend that line") from None
-    config: object = document.get("config") if isinstance(document, dict) else None
+    config = cast("dict[str, object]", document).get("config") if isinstance(document, dict) else None
     if not isinstance(config, dict):
         raise LocalError(f"stacks/{path.name} has no `config:` mapping; stacks/Pulumi.local.yaml shows the form")
-    declared: object = config.get(f"{PROJECT}:endpoint")
+    declared = cast("dict[str, object]", config).get(f"{PROJECT}:endpoint")
     endpoint = (os.environ.get("AWS_ENDPOINT_URL") or str(declared)) if declared else None
     return Target(stack=stack, home=home(), endpoint=endpoint)
 

@@ -1,5 +1,7 @@
 """`mlp outputs`."""
 
+from typing import cast
+
 import click
 
 from cli._deployment import deployment
@@ -23,5 +25,6 @@ def command(stack: str, engine: str, as_json: bool) -> None:  # noqa: FBT001 - c
 
 def _leaves(value: object, path: str = "") -> list[tuple[str, object]]:
     if isinstance(value, dict) and value:
-        return [leaf for key, child in value.items() for leaf in _leaves(child, f"{path}.{key}" if path else str(key))]
+        children = cast("dict[str, object]", value).items()
+        return [leaf for key, child in children for leaf in _leaves(child, f"{path}.{key}" if path else key)]
     return [(path, value)]

@@ -62,7 +62,7 @@ def _moto() -> tuple[float, float]:
 
 
 def _first_answer(endpoint: str) -> None:
-    client = boto3.client(
+    client = boto3.client(  # pyright: ignore[reportUnknownMemberType] - stubs of the services we use, not of all
         "sts",
         endpoint_url=endpoint,
         region_name="eu-west-1",
