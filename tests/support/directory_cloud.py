@@ -19,7 +19,7 @@ from typing import Any
 
 import pulumi
 from pulumi.provider.experimental import provider as api
-from pulumi.provider.experimental.property_value import PropertyValue
+from pulumi.provider.experimental.property_value import PropertyValue, ResourceReference
 
 from infra.local.errors import LocalError
 
@@ -36,6 +36,8 @@ def plain(value: PropertyValue) -> Any:
         return {key: plain(part) for key, part in value.value.items()}
     if isinstance(value.value, tuple):
         return [plain(part) for part in value.value]
+    if isinstance(value.value, ResourceReference):
+        return {"reference": value.value.urn}
     return value.value
 
 

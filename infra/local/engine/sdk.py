@@ -7,7 +7,6 @@ The analyzer protocol's generated modules are handed on from here too.
 
 import asyncio
 import contextvars
-import logging
 import re
 import runpy
 import sys
@@ -119,11 +118,9 @@ def _run(run: Run, program: Callable[[], Any], registrar: Registrar) -> None:
         )
     )
     sdk_config.set_all_config(dict(run.config), sorted(run.secret_keys))
-    # Futures of a program that fails are never awaited; asyncio would report each of them on stderr.
-    logger = logging.getLogger("asyncio")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
     loop = asyncio.new_event_loop()
+    # Futures of a program that fails are never awaited; asyncio would report each of them when it is collected.
+    loop.set_exception_handler(lambda _loop, _context: None)
     executor = ThreadPoolExecutor(run.threads, thread_name_prefix="registration")
     loop.set_default_executor(executor)
     try:
@@ -134,7 +131,6 @@ def _run(run: Run, program: Callable[[], Any], registrar: Registrar) -> None:
         _cancel_tasks(loop)
         asyncio.set_event_loop(None)
         loop.close()
-        logger.setLevel(level)
 
 
 def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
