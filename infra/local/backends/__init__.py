@@ -4,6 +4,7 @@ import importlib
 import threading
 
 _LIVE = {
+    "cloudwatch": "infra.local.backends.cloudwatch.backend",
     "ecr": "infra.local.backends.ecr",
     "ecs": "infra.local.backends.ecs.backend",
     "elbv2": "infra.local.backends.elb.backend",

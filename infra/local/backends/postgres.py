@@ -11,7 +11,6 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
 from infra.local.backends.machine import machine
 from infra.local.runtime import Exit, Process, Spec, User, unprivileged
 from infra.local.runtime.supervisor import base_environment

@@ -137,8 +137,8 @@ class Metrics:
                 {
                     "MetricName": name,
                     "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
-                    "Values": [str(value) for value in values],
-                    "Counts": [str(count) for count in values.values()],
+                    "Values": list(values),
+                    "Counts": list(values.values()),
                     "Timestamp": utcnow().replace(microsecond=0),
                     "Unit": unit,
                 }

@@ -3,8 +3,8 @@
 import json
 
 from moto.core.responses import ActionResult
-from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.ecs.exceptions import InvalidParameterException
+from moto.ecs.responses import EC2ContainerServiceResponse
 
 from infra.local.backends.ecs.backend import LiveEcs
 from infra.local.backends.ecs.tasks import Document

@@ -179,4 +179,5 @@ def install() -> None:
     from infra.local.backends import install as install_live  # noqa: PLC0415 - it imports this module by name
 
     install_live("ecr")
+    install_live("cloudwatch")
     sagemaker_backends.backend = LiveSageMaker

@@ -1,0 +1,1 @@
+"""CloudWatch whose statistics are exact and whose alarms evaluate."""
