@@ -61,7 +61,7 @@ class Cloud(pulumi_mocks.Mocks):
 
     def new_resource(self, args: pulumi_mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         """The resource's inputs with the attributes that AWS adds."""
-        inputs = cast("dict[str, Any]", args.inputs)
+        inputs = cast("dict[str, Any]", cast("Any", args).inputs)
         service = args.typ.split(":")[1].split("/")[0]
         state: dict[str, Any] = {
             "arn": f"arn:aws:{service}:{REGION}:{ACCOUNT}:{args.name}",
@@ -83,9 +83,9 @@ class Cloud(pulumi_mocks.Mocks):
             state |= {"dnsName": "registry.elb.example", "arnSuffix": "app/registry/1234"}
         return f"{args.name}-id", state
 
-    def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[str, Any], None]:
+    def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         """The answer prepared for the function; a function nobody prepared is a KeyError."""
-        return dict(self._invokes[args.token]), None
+        return dict(self._invokes[args.token]), []
 
 
 class _Recorder(pulumi_mocks.MockMonitor):
