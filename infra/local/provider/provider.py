@@ -190,9 +190,8 @@ class AwsProvider(api.Provider):
         if handler.spec.tags and not isinstance(planned.get("tags"), type(UNKNOWN)):
             planned["tagsAll"] = {**self._cloud.settings.default_tags, **(planned.get("tags") or {})}
         if "region" in promised.outputs:
-            planned["region"] = planned.get("region") or self._cloud.settings.region
-        if planned["region"] is UNKNOWN:
-            planned["region"] = self._cloud.settings.region
+            stated = planned.get("region")
+            planned["region"] = self._cloud.settings.region if stated in (None, UNKNOWN) else stated
         return self._wrap(handler, planned, inputs)
 
 
