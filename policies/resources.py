@@ -131,9 +131,11 @@ class Stack:
     def _names(self, value: Any, source: Resource, key: str, target: Resource) -> bool | None:
         if not known(value):
             return self._came_from(source, key, target)
-        # A value made from an identity that is not known yet would not be known either.
         identities = [target.properties.get(each) for each in ("id", "bucket", "arn", "name", "identifier")]
-        return any(known(each) and each == value for each in identities)
+        if any(known(each) and each == value for each in identities):
+            return True
+        # An engine does not tell a pack the ids of resources: then only the dependency says where the value came from.
+        return target.properties.get("id") is None and self._came_from(source, key, target) is True
 
     def _came_from(self, source: Resource, key: str, target: Resource) -> bool | None:
         """What the dependencies of an unknown reference say: it came from the only resource of the target's type."""

@@ -66,6 +66,12 @@ def test_an_unknown_reference_is_resolved_by_its_dependency_or_not_at_all(case: 
     assert verdict(case.control, as_text(case.with_unknown_reference(dependency=False))) == "undecided"
 
 
+@pytest.mark.parametrize("case", WITH_REFERENCE, ids=str)
+def test_an_id_that_the_engine_does_not_tell_is_resolved_by_the_dependency(case: Case) -> None:
+    assert verdict(case.control, as_text(case.with_untold_id(dependency=True))) == "passes"
+    assert verdict(case.control, as_text(case.with_untold_id(dependency=False))) == "fails"
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_rule_ignores_other_types(case: Case) -> None:
     other = [{**each, "type": "aws:x/y:Z"} for each in case.failing()]

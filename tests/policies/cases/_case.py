@@ -62,9 +62,17 @@ class Case:
 
     def with_unknown_reference(self, *, dependency: bool) -> list[Entry]:
         """The companion's reference is not known yet; `dependency` tells where it came from."""
+        return self._with_reference(self.passing(), UNKNOWN, dependency=dependency)
+
+    def with_untold_id(self, *, dependency: bool) -> list[Entry]:
+        """The companion's reference is the judged resource's id, which is not among its properties."""
         entries = self.passing()
+        entries[0]["properties"].pop("id", None)
+        return self._with_reference(entries, "id-1234", dependency=dependency)
+
+    def _with_reference(self, entries: list[Entry], value: str, *, dependency: bool) -> list[Entry]:
         companion = next(each for each in entries if each["urn"].endswith(f"::{self.of}"))
-        companion["properties"][self.reference] = UNKNOWN
+        companion["properties"][self.reference] = value
         if dependency:
             companion["propertyDependencies"] = {self.reference: [entries[0]["urn"]]}
         return entries
