@@ -97,8 +97,8 @@ class SpineReport(BaseModel):
 
     def _foot(self) -> list[str]:
         latency = self.latency
+        sent = f"{latency.requests} requests, {latency.rows_per_request} row each, {latency.concurrency} at a time"
         return [
-            f"latency of {latency.requests} requests, {latency.rows_per_request} row each, "
-            f"{latency.concurrency} at a time: p50 {latency.p50_ms:.1f} ms, p99 {latency.p99_ms:.1f} ms",
+            f"latency of {sent}: p50 {latency.p50_ms:.1f} ms, p99 {latency.p99_ms:.1f} ms",
             f"largest difference between served and trained scores: {self.largest_difference:.1e}",
         ]

@@ -1,4 +1,4 @@
-"""The spine: data, training, registry, serving and a report, for any workload. What is done already is not done again."""
+"""The spine: data, training, registry, serving, report, for any workload. What is done already is not done again."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

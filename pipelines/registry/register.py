@@ -3,6 +3,7 @@
 # MLflow's client is partly typed.
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,8 @@ class Tracking:
     def __init__(self, registry: Registry) -> None:
         """`registry` is the platform's section; the server must be reachable from here."""
         self.uri = registry.tracking_uri
+        # MLflow would print addresses on standard output, which belongs to the caller.
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         self._client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
     def find(self, name: str, job_name: str) -> Version | None:

@@ -1,7 +1,7 @@
 """Replace what a live endpoint serves: a canary first, alarms watched, rolled back by SageMaker when one goes off.
 
-The engine creates the endpoint and from then on ignores its configuration; only this module changes it. Live weights and
-instance counts are kept.
+The engine creates the endpoint and from then on ignores its configuration; only this module changes it. Live weights
+and instance counts are kept.
 """
 
 import hashlib
@@ -44,8 +44,11 @@ def model_request(outputs: PlatformOutputs, model: ReleasedModel) -> dict[str, A
     return {"ModelName": prefix(serving) + _hash(document), **document, "Tags": _tags(outputs)}
 
 
-def configuration_request(outputs: PlatformOutputs, release: Release) -> dict[str, Any]:
-    """Arguments of CreateEndpointConfig; the name is a hash of the others. Variants without a model are left out."""
+def configuration_request(outputs: PlatformOutputs, release: Release, volume_key: str | None) -> dict[str, Any]:
+    """Arguments of CreateEndpointConfig; the name is a hash of the others. Variants without a model are left out.
+
+    `volume_key` encrypts the instances' volumes; None for instance types whose own storage takes no key.
+    """
     serving = platform_serving(outputs)
     document = {
         "ProductionVariants": [
@@ -70,7 +73,7 @@ def configuration_request(outputs: PlatformOutputs, release: Release) -> dict[st
                 "JsonContentTypes": ["application/json", "application/jsonlines"],
             },
         },
-        "KmsKeyId": serving.key_arn,
+        **({"KmsKeyId": volume_key} if volume_key else {}),
     }
     return {"EndpointConfigName": prefix(serving) + _hash(document), **document, "Tags": _tags(outputs)}
 
@@ -103,7 +106,7 @@ def roll_out(outputs: PlatformOutputs, release: Release, progress: Progress = si
     live = endpoints.settled(serving.endpoint, seconds=limit, progress=progress)
     if live["EndpointStatus"] == "InService" and endpoints.serves(live, release):
         return False
-    wanted = _create(outputs, release)
+    wanted = _create(outputs, release, live["EndpointConfigName"])
     progress("serving", f"roll out {wanted}: {serving.rollout.canary_percent} % first")
     aws.sagemaker().update_endpoint(
         EndpointName=serving.endpoint,
@@ -117,13 +120,14 @@ def roll_out(outputs: PlatformOutputs, release: Release, progress: Progress = si
     raise RolloutError(_failure(serving, found, wanted))
 
 
-def _create(outputs: PlatformOutputs, release: Release) -> str:
+def _create(outputs: PlatformOutputs, release: Release, live: str) -> str:
     sagemaker = aws.sagemaker()
+    volume_key = sagemaker.describe_endpoint_config(EndpointConfigName=live).get("KmsKeyId")
     for model in release.models.values():
         request = model_request(outputs, model)
         if not _exists(sagemaker.describe_model, ModelName=request["ModelName"]):
             sagemaker.create_model(**request)
-    request = configuration_request(outputs, release)
+    request = configuration_request(outputs, release, volume_key)
     if not _exists(sagemaker.describe_endpoint_config, EndpointConfigName=request["EndpointConfigName"]):
         sagemaker.create_endpoint_config(**request)
     return str(request["EndpointConfigName"])

@@ -50,7 +50,7 @@ def request(outputs: PlatformOutputs, job: Job) -> dict[str, Any]:
             "InstanceType": profile.instance_type,
             "InstanceCount": profile.instance_count,
             "VolumeSizeInGB": profile.volume_gib,
-            "VolumeKmsKeyId": training.key_arn,
+            **({"VolumeKmsKeyId": profile.volume_key_arn} if profile.volume_key_arn else {}),
         },
         "VpcConfig": {"SecurityGroupIds": training.security_group_ids, "Subnets": training.subnet_ids},
         "StoppingCondition": {"MaxRuntimeInSeconds": profile.max_runtime_seconds},

@@ -6,6 +6,7 @@ Runs inside the training container in script mode: channels `train` and `test` h
 
 import argparse
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -29,6 +30,10 @@ CATEGORIES = ["carrier", "origin", "dest"]
 PRIOR_FLIGHTS = 50.0
 # The one type in the model that MLflow's safe format loads only when it is named: its node indices are not checked.
 TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
+
+
+# It wants to pin pip's version, and a locked environment has no pip.
+logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
 
 
 def main() -> None:
