@@ -9,6 +9,7 @@ _LIVE = {
     "ecs": "infra.local.backends.ecs.backend",
     "elbv2": "infra.local.backends.elb.backend",
     "rds": "infra.local.backends.rds",
+    "s3": "infra.local.backends.s3",
     "sagemaker": "infra.local.backends.sagemaker.backend",
 }
 """moto's service name to the module whose `install()` puts the live backend in place."""

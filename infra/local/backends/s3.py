@@ -1,0 +1,58 @@
+"""S3 whose access logging reads a bucket policy as S3 does: moto stops at a statement for every principal."""
+
+import json
+from typing import Any, cast
+
+from moto.s3.exceptions import InvalidTargetBucketForLogging
+from moto.s3.models import FakeBucket, S3Backend, s3_backends
+
+_LOGGING_SERVICE = "logging.s3.amazonaws.com"
+
+
+class LiveS3(S3Backend):
+    """Buckets whose logging target is checked against its whole policy."""
+
+    def put_bucket_logging(self, bucket_name: str, logging_config: dict[str, Any]) -> None:
+        """Set or, given nothing, remove a bucket's access logging.
+
+        Raises:
+            InvalidTargetBucketForLogging: the target bucket is missing, or its policy does not let S3 write there.
+        """
+        bucket = self.get_bucket(bucket_name)
+        if not logging_config:
+            bucket.logging = {}
+            return
+        target = self.buckets.get(logging_config["TargetBucket"])
+        if target is None:
+            raise InvalidTargetBucketForLogging("The target bucket for logging does not exist.")
+        if not _takes_logs(target, logging_config.get("TargetPrefix") or ""):
+            raise InvalidTargetBucketForLogging(
+                "The policy of the target bucket does not let logging.s3.amazonaws.com put objects under the prefix"
+            )
+        bucket.logging = logging_config
+
+
+LiveS3.__module__ = S3Backend.__module__  # moto derives the service's name from it
+
+
+def _takes_logs(target: FakeBucket, prefix: str) -> bool:
+    policy = cast("bytes | None", target.policy)
+    statements = _many(json.loads(policy)["Statement"]) if policy else []
+    wanted = {f"arn:{target.partition}:s3:::{target.name}/{prefix}*", f"arn:{target.partition}:s3:::{target.name}/*"}
+    return any(
+        statement.get("Effect") == "Allow"
+        and isinstance(statement.get("Principal"), dict)
+        and _LOGGING_SERVICE in _many(statement["Principal"].get("Service", []))
+        and {"s3:PutObject", "s3:*"} & set(_many(statement.get("Action", [])))
+        and wanted & set(_many(statement.get("Resource", [])))
+        for statement in statements
+    )
+
+
+def _many(value: Any) -> list[Any]:
+    return cast("list[Any]", value) if isinstance(value, list) else [value]
+
+
+def install() -> None:
+    """Put it in place of moto's backend, before S3 is first used."""
+    cast("Any", s3_backends).backend = LiveS3
