@@ -240,7 +240,7 @@ class Reading:
         result: dict[str, Any] = {}
         for name, kind in kinds.items():
             path = f"{dotted}.{name}" if dotted else name
-            member = find_member(name, tuple(item), self.rename.get(path) or None)
+            member = find_member(name, tuple(item), self.rename.get(path))
             if member is None or item[member] is None:
                 continue
             value = self.transforms[path](item[member]) if path in self.transforms else item[member]
@@ -273,6 +273,8 @@ def _from_pairs(values: list[dict[str, Any]]) -> dict[str, Any]:
 def _from_scalar(value: Any, kind: schema.Kind) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, list):  # one block to Pulumi, a list of at most one to AWS
+        return value[0] if value else None
     if kind == "string":
         return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
     if kind == "boolean" and isinstance(value, str):

@@ -46,9 +46,9 @@ class Scope:
         """The region the resource lives in."""
         return self.inputs.get("region") or self.state.get("region") or self.cloud.settings.region
 
-    def call(self, operation: str, service: str | None = None, **params: Any) -> Any:
-        """The answer of one call of the type's service, or the one named."""
-        return self.cloud.call(service or self.spec.service, operation, params, self.region)
+    def call(self, operation: str, /, **params: Any) -> Any:
+        """The answer of one call of the type's service."""
+        return self.cloud.call(self.spec.service, operation, params, self.region)
 
     def lookup(self, name: str) -> Any:
         """The value of a template's hole."""
@@ -227,7 +227,10 @@ class Handler:
         return {pair.get("key", pair.get("tagkey")): pair.get("value", pair.get("tagvalue", "")) for pair in lower}
 
     def update(self, scope: Scope, changed: frozenset[str]) -> None:
-        """Bring the changed properties to what the inputs want."""
+        """Bring the changed properties to what the inputs want; what they leave out is emptied."""
+        kinds = schema.type_schema(self.spec.token).inputs
+        emptied = {name: _empty(kinds[name]) for name in changed & kinds.keys() if scope.inputs.get(name) is None}
+        scope.inputs = {**scope.inputs, **{name: value for name, value in emptied.items() if value is not None}}
         for call in self.spec.updates:
             if changed.intersection((*call.send, *call.when)):
                 scope.run(call)
@@ -293,6 +296,15 @@ class Handler:
 
 
 _TAGS = frozenset(("tags", "tagsAll"))
+
+
+def _empty(kind: schema.Kind) -> Any:
+    """What takes a property back to nothing; None where nothing does."""
+    if schema.is_list(kind):
+        return []
+    if schema.is_map(kind):
+        return {}
+    return {"boolean": False, "string": ""}.get(str(kind))
 
 
 def _pairs(tags: Mapping[str, str], key: str, value: str) -> list[dict[str, str]]:

@@ -123,4 +123,4 @@ class Spec:
     def is_missing(self, code: str, message: str) -> bool:
         """Whether a refusal means that the resource does not exist."""
         gone = code in MISSING_CODES or code in self.missing or code.endswith((".NotFound", "NotFound"))
-        return gone or (code == "ValidationException" and "Could not find" in message)
+        return gone or (code == "ValidationException" and ("Could not find" in message or "does not exist" in message))

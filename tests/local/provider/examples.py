@@ -1,6 +1,8 @@
 """One example of every resource type: inputs, a change in place, and a change made behind the provider's back."""
 
+import io
 import json
+import tarfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,12 +27,12 @@ class Example:
     """Whether AWS keeps it when it is deleted."""
 
 
-def shared(stack: Stack, token: str, name: str, **inputs: Any) -> Deployed:
+def shared(stack: Stack, token: str, name: str, /, **inputs: Any) -> Deployed:
     """A parent that examples of one module use together."""
     for deployed in stack.deployed:
         if (deployed.token, deployed.name) == (token, name):
             return deployed
-    return stack.create(token, name, inputs)
+    return stack.create(token, name, dict(inputs))
 
 
 def vpc(stack: Stack) -> str:
@@ -96,6 +98,36 @@ def role(stack: Stack, name: str = "shared") -> Deployed:
     return shared(stack, "aws:iam/role:Role", name, assumeRolePolicy=trust("sagemaker.amazonaws.com"))
 
 
+def image(stack: Stack) -> str:
+    """The smallest image there is, in the registry."""
+    repository = shared(stack, "aws:ecr/repository:Repository", "tiny", forceDelete=True)
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {
+            "mediaType": "application/vnd.oci.empty.v1+json",
+            "digest": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
+            "size": 2,
+        },
+        "layers": [],
+        "annotations": {"mlp.image.folder": "tests/support/images/tiny"},
+    }
+    ecr = stack.client("ecr")
+    if not ecr.list_images(repositoryName=repository.id)["imageIds"]:
+        ecr.put_image(repositoryName=repository.id, imageManifest=json.dumps(manifest), imageTag="one")
+    return f"{repository.outputs['repositoryUrl']}:one"
+
+
+def model_data(stack: Stack) -> str:
+    """An archive with one file."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        entry = tarfile.TarInfo("model.json")
+        archive.addfile(entry, io.BytesIO(b""))
+    stack.client("s3").put_object(Bucket=bucket(stack), Key="model.tar.gz", Body=content.getvalue())
+    return f"s3://{bucket(stack)}/model.tar.gz"
+
+
 def _images_kept(count: int) -> str:
     selection = {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": count}
     return json.dumps({"rules": [{"rulePriority": 1, "selection": selection, "action": {"type": "expire"}}]})
@@ -150,8 +182,8 @@ def _model(stack: Stack) -> dict[str, Any]:
         "executionRoleArn": role(stack).outputs["arn"],
         "enableNetworkIsolation": True,
         "primaryContainer": {
-            "image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/mlp/training:abc",
-            "modelDataUrl": f"s3://{bucket(stack)}/model.tar.gz",
+            "image": image(stack),
+            "modelDataUrl": model_data(stack),
             "environment": {"SAGEMAKER_PROGRAM": "serve.py"},
         },
         "vpcConfig": {"subnets": subnets(stack), "securityGroupIds": [group(stack)]},
@@ -191,7 +223,7 @@ def _scaled(stack: Stack) -> dict[str, Any]:
         taskDefinition=shared(stack, "aws:ecs/taskDefinition:TaskDefinition", "shared", **_task(stack)).id,
         desiredCount=1,
         launchType="FARGATE",
-        networkConfiguration={"subnets": subnets(stack)},
+        networkConfiguration={"subnets": subnets(stack), "securityGroups": [group(stack)]},
     )
     return {
         "serviceNamespace": "ecs",
@@ -549,7 +581,7 @@ EXAMPLES: dict[str, Example] = {
     ),
     "aws:ecs/cluster:Cluster": Example(
         lambda stack: {"settings": [{"name": "containerInsights", "value": "enabled"}], "tags": TAGS},
-        drift=lambda stack, one: stack.client("ecs").update_cluster_settings(
+        drift=lambda stack, one: stack.client("ecs").update_cluster(
             cluster=one.id, settings=[{"name": "containerInsights", "value": "disabled"}]
         ),
         drifted="settings[0].value",

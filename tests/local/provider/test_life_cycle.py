@@ -44,7 +44,7 @@ def test_life_cycle(stack: Stack, token: str) -> None:
             made = stack.create(token, "example", inputs)
         mended = stack.refresh(made)
         assert mended is not None
-        assert not stack.diff(mended, inputs).changes, "what was changed behind its back is mended"
+        assert not stack.diff(mended, inputs).diffs, "what was changed behind its back is mended"
 
     if example.change is not None:
         wanted = {**inputs, **example.change}

@@ -4,6 +4,7 @@ from ..handler import Handler, Put
 from ..names import Name
 from ..spec import Call, Read, Spec, Tagging
 
+_ARN = "arn:{partition}:ecr:{region}:{account}:repository/{id}"
 _MISSING = frozenset(("RepositoryNotFoundException", "LifecyclePolicyNotFoundException"))
 
 REPOSITORY = Spec(
@@ -26,9 +27,9 @@ REPOSITORY = Spec(
     ),
     delete=Call(operation="DeleteRepository", params={"repositoryName": "{id}", "force": "{forceDelete}"}),
     tags=Tagging(
-        read=Read(operation="ListTagsForResource", params={"resourceArn": "{arn}"}, select="tags"),
-        tag=Call(operation="TagResource", params={"resourceArn": "{arn}"}),
-        untag=Call(operation="UntagResource", params={"resourceArn": "{arn}"}),
+        read=Read(operation="ListTagsForResource", params={"resourceArn": _ARN}, select="tags"),
+        tag=Call(operation="TagResource", params={"resourceArn": _ARN}),
+        untag=Call(operation="UntagResource", params={"resourceArn": _ARN}),
     ),
     name=Name("name", max=256, lower=True),
     replace=frozenset(("name", "encryptionConfigurations")),
@@ -36,7 +37,7 @@ REPOSITORY = Spec(
     defaults={"imageTagMutability": "MUTABLE", "forceDelete": False},
     computed=frozenset(("encryptionConfigurations", "encryptionConfigurations.kmsKey")),
     local=frozenset(("forceDelete",)),
-    outputs={"arn": "arn:{partition}:ecr:{region}:{account}:repository/{id}"},
+    outputs={"arn": _ARN},
     missing=_MISSING,
 )
 

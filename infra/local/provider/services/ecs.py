@@ -96,7 +96,6 @@ TASK_DEFINITION = Spec(
     read=Read(
         operation="DescribeTaskDefinition",
         params={"taskDefinition": "{id}", "include": ["TAGS"]},
-        select="taskDefinition.status=='INACTIVE' && `null` || @",
     ),
     flatten=("taskDefinition",),
     delete=Call(operation="DeregisterTaskDefinition", params={"taskDefinition": "{id}"}),
@@ -155,6 +154,11 @@ class TaskDefinition(Handler):
         if answer and self.tags(answer).get(MARKER) == scope.token:
             return str(answer["taskDefinition"]["taskDefinitionArn"])
         return None
+
+    def fetch(self, scope: Scope) -> dict[str, Any] | None:
+        """The revision, unless it is deregistered."""
+        item = super().fetch(scope)
+        return None if item is None or item.get("status") == "INACTIVE" else item
 
     def amend(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """Volumes on the host have their path one level deeper."""
