@@ -35,9 +35,10 @@ def look(declaration: Declaration, started_at: float, earlier: Sequence[Look], e
     units = {name: int((table.variant == name).sum()) for name in declaration.variants}
     p_value, problems = _health(declaration, table)
     days = (at - started_at) / DAY
-    final = days >= declaration.stop.maximum_days
+    exhausted = days >= declaration.stop.maximum_days
     if declaration.design.kind == "group-sequential":
-        final = final or len(earlier) + 1 >= len(declaration.design.looks)
+        exhausted = exhausted or len(earlier) + 1 >= len(declaration.design.looks)
+    final = exhausted
 
     def result(verdict: Verdict, reasons: Sequence[str], **found: object) -> Look:
         return Look.model_validate(
@@ -65,12 +66,13 @@ def look(declaration: Declaration, started_at: float, earlier: Sequence[Look], e
     readings = read(declaration, table)
     comparisons = [compare_primary(declaration, table, treatment) for treatment in declaration.treatments]
     if declaration.design.kind == "group-sequential":
-        final = final or all((c.fraction or 0) >= 1 for c in comparisons)
+        final = exhausted or all((c.fraction or 0) >= 1 for c in comparisons)
         comparisons = [
             with_boundaries(declaration, declaration.design, earlier, comparison, final=final)
             for comparison in comparisons
         ]
-    verdict, winner, reasons = judge(declaration, earlier, comparisons, readings, days, final=final)
+    may_ship = exhausted or days >= declaration.stop.minimum_days
+    verdict, winner, reasons = judge(declaration, earlier, comparisons, readings, may_ship=may_ship, final=final)
     return result(
         verdict,
         reasons,

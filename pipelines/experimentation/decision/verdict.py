@@ -13,36 +13,41 @@ def judge(
     earlier: Sequence[Look],
     comparisons: Sequence[Comparison],
     readings: Sequence[Reading],
-    days: float,
     *,
+    may_ship: bool,
     final: bool,
 ) -> tuple[Verdict, str | None, list[str]]:
     """Verdict, winning treatment and reasons. Guardrails come first, then this look's boundaries, then the end.
 
-    A boundary once crossed stays crossed: with `minimum_days` not over, shipping only waits.
+    A boundary once crossed stays crossed: with `minimum_days` not over, shipping only waits until they are.
     """
     tripped = [f"guardrail {r.metric} of {r.treatment}: harm {r.harm} is shown" for r in readings if r.tripped]
     if tripped:
         return "roll back", None, tripped
     if declaration.design.kind != "group-sequential":
         return "continue", None, ["no guardrail has tripped"]
-    return _by_boundaries(declaration, earlier, comparisons, days, final=final)
+    return _by_boundaries(declaration, earlier, comparisons, may_ship=may_ship, final=final)
 
 
 def _by_boundaries(
-    declaration: Declaration, earlier: Sequence[Look], comparisons: Sequence[Comparison], days: float, *, final: bool
+    declaration: Declaration, earlier: Sequence[Look], comparisons: Sequence[Comparison], *, may_ship: bool, final: bool
 ) -> tuple[Verdict, str | None, list[str]]:
     before = {c.treatment: c.crossed for past in earlier for c in past.comparisons if c.crossed}
     crossed = {c.treatment: c.crossed or before.get(c.treatment) for c in comparisons}
     better = [c for c in comparisons if crossed[c.treatment] == "upper"]
-    if better and (days >= declaration.stop.minimum_days or final):
+    if better and may_ship:
         best = max(better, key=lambda c: c.z or 0.0)
         return "ship", best.treatment, [f"{declaration.primary} of {best.treatment} crossed its upper boundary"]
     if all(side == "lower" for side in crossed.values()):
         return "keep control", None, [f"{declaration.primary} is shown to be worse in every treatment"]
+    if better:
+        return (
+            "continue",
+            None,
+            [f"{better[0].treatment} is better; {declaration.stop.minimum_days:g} days are not over"],
+        )
     if not final:
-        early = [f"{c.treatment} is better; {declaration.stop.minimum_days:g} days are not over" for c in better]
-        return "continue", None, early or ["no boundary is crossed"]
+        return "continue", None, ["no boundary is crossed"]
     unknown = [c.treatment for c in comparisons if c.z is None]
     if unknown:
         return (
