@@ -1,16 +1,40 @@
-"""S3 whose access logging reads a bucket policy as S3 does: moto stops at a statement for every principal."""
+"""S3 that reads a bucket policy closer to how S3 does.
+
+moto stops at a statement for every principal when access logging is set up, and takes a statement with a condition for
+one without: a policy that denies plain HTTP would deny everything.
+"""
 
 import json
 from typing import Any, cast
 
+from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.s3.exceptions import InvalidTargetBucketForLogging
 from moto.s3.models import FakeBucket, S3Backend, s3_backends
 
 _LOGGING_SERVICE = "logging.s3.amazonaws.com"
 
 
+class LiveBucket(FakeBucket):
+    """A bucket whose policy is enforced as far as it has no conditions; conditional statements are not evaluated."""
+
+    def get_permission(self, action: str, resource: str) -> PermissionResult:
+        """What the unconditional statements of the policy say."""
+        document: dict[str, Any] = json.loads(self.policy) if self.policy else {"Statement": []}
+        statements = [statement for statement in _many(document["Statement"]) if not statement.get("Condition")]
+        if not statements:
+            return PermissionResult.NEUTRAL
+        return IAMPolicy(json.dumps({**document, "Statement": statements})).is_action_permitted(action, resource)
+
+
 class LiveS3(S3Backend):
     """Buckets whose logging target is checked against its whole policy."""
+
+    def create_bucket(self, bucket_name: str, region_name: str, bucket_namespace: str | None = None) -> LiveBucket:
+        """Create a bucket; raises as moto does."""
+        super().create_bucket(bucket_name, region_name, bucket_namespace)
+        bucket = cast("LiveBucket", LiveBucket(bucket_name, self.account_id, region_name, bucket_namespace))
+        self.buckets[bucket_name] = bucket
+        return bucket
 
     def put_bucket_logging(self, bucket_name: str, logging_config: dict[str, Any]) -> None:
         """Set or, given nothing, remove a bucket's access logging.
@@ -36,7 +60,7 @@ LiveS3.__module__ = S3Backend.__module__  # moto derives the service's name from
 
 
 def _takes_logs(target: FakeBucket, prefix: str) -> bool:
-    policy = cast("bytes | None", target.policy)
+    policy = target.policy
     statements = _many(json.loads(policy)["Statement"]) if policy else []
     wanted = {f"arn:{target.partition}:s3:::{target.name}/{prefix}*", f"arn:{target.partition}:s3:::{target.name}/*"}
     return any(

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from moto.sagemaker.exceptions import AWSValidationException as Invalid
-from moto.sagemaker.exceptions import ResourceInUseException
+from moto.sagemaker.exceptions import ConflictException, ResourceInUseException
 from moto.sagemaker.models import SageMakerModelBackend, sagemaker_backends
 
 from infra.local.backends.ecr import ImageMissingError, image_folder
@@ -160,6 +160,22 @@ class LiveSageMaker(SageMakerModelBackend):
     def remove_endpoint(self, name: str) -> None:
         """Stop an endpoint's fleet; its name is free when the processes are gone."""
         self.endpoint(name).delete(lambda: self.endpoints.pop(name, None))
+
+    def remove_model_package_group(self, name: str) -> None:
+        """Delete a model package group that holds no packages."""
+        group = name.rpartition("/")[2]
+        if group not in self.model_package_groups:
+            raise Invalid(f"ModelPackageGroup {self.arn('model-package-group', group)} does not exist.")
+        if any(package.model_package_group_name == group for package in self.model_packages.values()):
+            raise ConflictException(f"Model Package Group {group} cannot be deleted because it still contains Model Packages.")
+        del self.model_package_groups[group]
+
+    def remove_model_package(self, name: str) -> None:
+        """Delete a model package by name or ARN."""
+        arn = self.model_package_name_mapping.get(name, name)
+        if arn not in self.model_packages:
+            raise Invalid(f"ModelPackage {arn} does not exist.")
+        del self.model_packages[arn]
 
     def add_tags(self, arn: str, tags: list[dict[str, str]]) -> list[dict[str, str]]:
         """Add tags, replacing those with the same key."""

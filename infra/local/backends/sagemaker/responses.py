@@ -121,6 +121,12 @@ class LiveSageMakerResponse(SageMakerResponse):
         self.live.remove_endpoint(self.request["EndpointName"])
         return EmptyResult()
 
-    def search(self) -> ActionResult:
-        """Search reads moto's own classes, which live resources are not."""
-        raise NotImplementedError("The search action has not been implemented.")
+    def delete_model_package_group(self) -> ActionResult:
+        """DeleteModelPackageGroup."""
+        self.live.remove_model_package_group(self.request["ModelPackageGroupName"])
+        return EmptyResult()
+
+    def delete_model_package(self) -> ActionResult:
+        """DeleteModelPackage."""
+        self.live.remove_model_package(self.request["ModelPackageName"])
+        return EmptyResult()
