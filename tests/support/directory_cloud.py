@@ -83,7 +83,7 @@ class DirectoryProvider(api.Provider):
 
     def _called(self, operation: str, urn: str) -> None:
         with self._gate, (self._folder / "calls.log").open("a") as log:
-            log.write(f"{operation} {urn.split('::')[-1]}\n")
+            log.write(f"{operation} {urn.rsplit('::', maxsplit=1)[-1]}\n")
 
     def _path(self, identifier: str) -> Path:
         return self._folder / f"{identifier}.json"

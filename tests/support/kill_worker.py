@@ -1,11 +1,11 @@
 """A warm process that runs one engine operation per request in a forked child, and kills it where it is told to.
 
 Requests and answers are JSON lines on stdin and stdout. A request names a folder, a program of `PROGRAMS`, an
-operation, and `kill`: at which boundary the child kills itself with SIGKILL (0: at none). Boundaries are counted in
-the order they are met: before and after every provider call, inside it once the cloud has changed and the answer is
-not given, and before and after every write of the journal and of the state file; a journal line is also torn. The
-answer holds the child's exit `status` (negative: the signal), the number of `boundaries` it met, the `last` of them,
-and the `result` or the `error` of a run that ended.
+operation (or some, joined by `+`), and `kill`: the boundary at which the child kills itself with SIGKILL (0: none).
+Boundaries are counted in the order they are met: before and after every provider call, inside it once the cloud has
+changed and the answer is not given, and before and after every write of the journal and of the state file; a journal
+line is also torn. The answer holds the child's exit `status` (negative: the signal), the number of `boundaries` it
+met, the `last` of them, and the `results` or the `error` of runs that ended.
 """
 
 import json
@@ -54,14 +54,14 @@ class Boundaries:
 
     def __init__(self, kill: int, log: Path) -> None:
         self._kill = kill
-        self._log = log
+        self._log = os.open(log, os.O_WRONLY)
         self._count = 0
         self._lock = threading.Lock()
 
     def __call__(self, label: str, die: Callable[[], None] = lambda: None) -> None:
         with self._lock:
             self._count += 1
-            self._log.write_text(json.dumps([self._count, label]))
+            os.pwrite(self._log, json.dumps([self._count, label]).ljust(200).encode(), 0)
             if self._count == self._kill:
                 die()
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -98,7 +98,8 @@ def child(request: dict[str, Any], answer: Path, log: Path) -> None:
     stack = EngineStack(Path(request["folder"]), boundary)
     engine = stack.engine(PROGRAMS[request["program"]], parallel=request.get("parallel", 4))
     try:
-        outcome = {"result": getattr(engine, request["operation"])().changes}
+        results = [getattr(engine, operation)().changes for operation in request["operation"].split("+")]
+        outcome = {"results": results}
     except LocalError as problem:
         outcome = {"error": str(problem)}
     answer.write_text(json.dumps(outcome | {"warnings": [e.message for e in stack.events if e.status == "warning"]}))
@@ -107,12 +108,14 @@ def child(request: dict[str, Any], answer: Path, log: Path) -> None:
 def serve() -> None:
     """Answer requests until stdin ends."""
     passphrase.ROUNDS = 10
+    # A killed process loses nothing that it has written; only a machine that stops does.
+    os.fsync = lambda _: None
     for line in sys.stdin:
         request = json.loads(line)
         folder = Path(request["folder"])
         answer, log = folder / "answer", folder / "boundary"
         answer.unlink(missing_ok=True)
-        log.write_text("[0, \"\"]")
+        log.write_text('[0, ""]')
         process = os.fork()
         if process == 0:
             status = 1

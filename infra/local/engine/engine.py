@@ -1,7 +1,7 @@
 """The embedded deployment engine: a stack's operations, in this process."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -155,10 +155,11 @@ class Engine:
         empty = self._cloud_is_gone(report, dry_run=dry_run)
         config = self._configuration()
         report.conceal(*(secret(config.values[key]) for key in config.secret_keys))
-        running = policies.start(packs, files.project, files.stack, config, report.note, dry_run=dry_run)
-        providers = Providers(self._sources, self._parallel)
-        try:
-            state = State(files, self._passphrase, dry_run=dry_run, empty=empty)
+        with ExitStack() as closing_stack:
+            running = policies.start(packs, files.project, files.stack, config, report.note, dry_run=dry_run)
+            closing_stack.callback(running.close)
+            providers = closing_stack.enter_context(closing(Providers(self._sources, self._parallel)))
+            state = closing_stack.enter_context(closing(State(files, self._passphrase, dry_run=dry_run, empty=empty)))
             for warning in state.warnings:
                 report.note(warning, Status.WARNING)
             context = Context(
@@ -176,9 +177,6 @@ class Engine:
                 yield context
             finally:
                 state.save()
-        finally:
-            running.close()
-            providers.close()
 
     def _configuration(self) -> StackConfiguration:
         files = self._files

@@ -80,7 +80,7 @@ class Passphrase:
 
     def encrypt(self, plaintext: str) -> str:
         """`v1:<nonce>:<ciphertext>`; raises LocalError where the passphrase is not the stack's."""
-        self._verify()
+        self.verify()
         known = self._known.get(plaintext)
         if known is None:
             known = self._known[plaintext] = self._encrypt(plaintext)
@@ -88,12 +88,13 @@ class Passphrase:
 
     def decrypt(self, ciphertext: str) -> str:
         """The plaintext; raises LocalError where the passphrase is not the stack's or the value is damaged."""
-        self._verify()
+        self.verify()
         plaintext = self._decrypt(ciphertext)
         self._known.setdefault(plaintext, ciphertext)
         return plaintext
 
-    def _verify(self) -> None:
+    def verify(self) -> None:
+        """Raise LocalError where the passphrase is not the one the stack was made with."""
         if not self._verified and self._state is not None:
             if self._decrypt(self._state.split(":", 2)[2]) != _VERIFIER:
                 raise _wrong_passphrase()

@@ -143,12 +143,12 @@ class Policies:
         for found in diagnostics:
             about = found.urn or urn
             what = f"{urns.type_of(about)} {urns.name_of(about)}: " if about else ""
-            message = f"[{found.policyPackName} {found.policyName}] {what}{found.message}"
+            message = f"policy {found.policyName} of pack {found.policyPackName}: {found.message}"
             if found.enforcementLevel == sdk.analyzer_pb2.ADVISORY:
                 self._note(message, Status.WARNING, about, Operation.POLICY)
             elif found.enforcementLevel != sdk.analyzer_pb2.DISABLED:
                 self._note(message, Status.FAILED, about, Operation.POLICY)
-                self._violations.append(f"policy violated: {message}")
+                self._violations.append(what + message)
         if self._violations and not self._dry_run and not collect:
             raise LocalError("\n".join(self._violations))
 
