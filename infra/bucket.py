@@ -200,7 +200,7 @@ def _deny(sid: str, action: str, resources: list[str], condition: dict[str, dict
     return {
         "Sid": sid,
         "Effect": "Deny",
-        "Principal": "*",
+        "Principal": {"AWS": "*"},
         "Action": action,
         "Resource": resources,
         "Condition": condition,

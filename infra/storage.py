@@ -109,23 +109,33 @@ class Storage(pulumi.ComponentResource):
 
 def log_delivery(environment: Environment) -> list[Statement]:
     """Let S3 and load balancers of this account write their access logs; sources are the S3 and ELB user guides."""
-    account, aws_partition = environment["account_id"], partition(environment["region"])
-    name = bucket_name(environment["environment"], "logs", account_id=account, region=environment["region"])
-    bucket_arn = f"arn:{aws_partition}:s3:::{name}"
+    account = environment["account_id"]
     return [
-        _deliver(
-            "AccessLogs",
-            "logging.s3.amazonaws.com",
-            f"{bucket_arn}/s3/*",
-            {"StringEquals": {"aws:SourceAccount": account}},
+        *(
+            _deliver(
+                f"{role.title()}AccessLogs",
+                "logging.s3.amazonaws.com",
+                f"{_bucket_arn(environment, 'logs')}/s3/{role}/*",
+                {
+                    "ArnLike": {"aws:SourceArn": _bucket_arn(environment, role)},
+                    "StringEquals": {"aws:SourceAccount": account},
+                },
+            )
+            for role in ("lake", "artifacts")
         ),
         _deliver(
             "LoadBalancerLogs",
             "logdelivery.elasticloadbalancing.amazonaws.com",
-            f"{bucket_arn}/{BALANCER_LOGS_PREFIX}/AWSLogs/{account}/*",
+            f"{_bucket_arn(environment, 'logs')}/{BALANCER_LOGS_PREFIX}/AWSLogs/{account}/*",
             None,
         ),
     ]
+
+
+def _bucket_arn(environment: Environment, role: str) -> str:
+    account, region = environment["account_id"], environment["region"]
+    name = bucket_name(environment["environment"], role, account_id=account, region=region)
+    return f"arn:{partition(region)}:s3:::{name}"
 
 
 def _deliver(sid: str, service: str, resource: str, condition: dict[str, dict[str, str]] | None) -> Statement:

@@ -8,8 +8,8 @@ import pulumi_aws as aws
 from components._base import Stage
 from components.errors import Problems
 from components.refs import NetworkRef
-from infra.documents import trust
-from infra.environment import Environment, partition
+from components.registry.permissions import monitoring_statements
+from infra.environment import Environment
 from infra.naming import fixed_name
 from infra.tags import DataClass
 
@@ -174,19 +174,10 @@ class Database(Stage):
         )
 
     def _monitoring_role(self) -> pulumi.Output[str]:
-        role = aws.iam.Role(
-            f"{self._prefix}-monitoring-role",
-            description="Writes the database's operating system metrics",
-            assume_role_policy=trust("monitoring.rds.amazonaws.com", self._environment["account_id"]),
-            tags=self._tags(DataClass.OPERATIONAL),
-            opts=self._child(),
-        )
-        # AWS's own policy: its log group is RDSOSMetrics, made and named by RDS.
-        aws_partition = partition(self._environment["region"])
-        attached = aws.iam.RolePolicyAttachment(
-            f"{self._prefix}-monitoring-policy",
-            role=role.name,
-            policy_arn=f"arn:{aws_partition}:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole",
-            opts=self._child(),
+        role, attached = self._role(
+            "monitoring",
+            "Writes the database's operating system metrics",
+            "monitoring.rds.amazonaws.com",
+            pulumi.Output.from_input(monitoring_statements(self._environment)),
         )
         return pulumi.Output.all(role.arn, attached.id).apply(lambda known: known[0])

@@ -38,7 +38,7 @@ def test_the_registry_is_made_of_exactly_these() -> None:
         ("aws:rds/subnetGroup:SubnetGroup", "registry-database-subnets"),
         ("aws:rds/parameterGroup:ParameterGroup", "registry-database-parameters"),
         ("aws:iam/role:Role", "registry-database-monitoring-role"),
-        ("aws:iam/rolePolicyAttachment:RolePolicyAttachment", "registry-database-monitoring-policy"),
+        ("aws:iam/rolePolicy:RolePolicy", "registry-database-monitoring-policy"),
         ("aws:cloudwatch/logGroup:LogGroup", "registry-database-postgresql-logs"),
         ("aws:cloudwatch/logGroup:LogGroup", "registry-database-upgrade-logs"),
         ("aws:ec2/securityGroup:SecurityGroup", "registry-database-access-group"),
