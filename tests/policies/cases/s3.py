@@ -1,19 +1,19 @@
 """Buckets and their companions."""
 
+from typing import Any
+
 from policies.rules import s3
 from tests.policies.cases._case import Case, entry
 
-TLS_ONLY = {
-    "Version": "2012-10-17",
-    "Statement": {
-        "Sid": "TlsOnly",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:*",
-        "Resource": ["arn:aws:s3:::lake", "arn:aws:s3:::lake/*"],
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    },
+TLS_STATEMENT: dict[str, Any] = {
+    "Sid": "TlsOnly",
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "s3:*",
+    "Resource": ["arn:aws:s3:::lake", "arn:aws:s3:::lake/*"],
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
 }
+TLS_ONLY = {"Version": "2012-10-17", "Statement": TLS_STATEMENT}
 BUCKET = entry(s3.BUCKET, "lake", bucket="lake", arn="arn:aws:s3:::lake")
 
 
