@@ -15,7 +15,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 from pulumi.provider.experimental import provider as api
@@ -32,13 +32,14 @@ _REPLACES = ("name", "key")
 
 def plain(value: PropertyValue) -> Any:
     """The value without marks."""
-    if isinstance(value.value, Mapping):
-        return {key: plain(part) for key, part in value.value.items()}
-    if isinstance(value.value, tuple):
-        return [plain(part) for part in value.value]
-    if isinstance(value.value, ResourceReference):
-        return {"reference": value.value.urn}
-    return value.value
+    content: Any = value.value
+    if isinstance(content, Mapping):
+        return plain_map(cast("Mapping[str, PropertyValue]", content))
+    if isinstance(content, tuple):
+        return [plain(part) for part in cast("tuple[PropertyValue, ...]", content)]
+    if isinstance(content, ResourceReference):
+        return {"reference": content.urn}
+    return content
 
 
 def wrap(value: Any) -> PropertyValue:
