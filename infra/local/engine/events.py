@@ -49,7 +49,8 @@ class Event:
 class ResourceChange(TypedDict):
     """What was done, or would be done, to one resource; it can be written as JSON as it is.
 
-    `keys` are the properties that made it so; `inputs` those the provider has checked, secrets masked.
+    `keys` are the properties that made it so; `inputs` those the provider has checked, secrets masked;
+    `propertyDependencies` the URNs that each property's value came from, as in a state file.
     """
 
     urn: str
@@ -60,6 +61,8 @@ class ResourceChange(TypedDict):
     keys: list[str]
     parent: str
     inputs: dict[str, Any]
+    protect: bool
+    propertyDependencies: dict[str, list[str]]
 
 
 def no_changes() -> dict[str, int]:

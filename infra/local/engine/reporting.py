@@ -81,6 +81,8 @@ class Report:
             keys=list(keys),
             parent=resource.parent,
             inputs=inputs,
+            protect=resource.protect,
+            propertyDependencies={key: list(found) for key, found in resource.property_dependencies.items()},
         )
         with self._lock:
             self._changes[resource.urn] = change
