@@ -16,6 +16,9 @@ SENTINELS = frozenset(
 )
 """What Pulumi's wire format writes in place of a value that is not known before the update."""
 
+MASKED = "[secret]"
+"""What Pulumi shows in place of a secret's value."""
+
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the public tag of a secret on Pulumi's wire, not a secret
 OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
@@ -56,12 +59,12 @@ class Unknown:
 def plain(value: object, path: str = "") -> Any:
     """`value` as plain dicts, lists and scalars, with an `Unknown` where it is not known.
 
-    Understands Pulumi's wire and checkpoint forms: sentinels, secrets (unwrapped; an encrypted one is unknown),
+    Understands Pulumi's wire and checkpoint forms: sentinels, secrets (unwrapped; masked or encrypted ones are unknown),
     outputs, and the mappings and sequences that pulumi-policy hands to a rule. Keys beginning with `__` are the
     providers' own bookkeeping and are left out.
     """
     if isinstance(value, str):
-        return Unknown(path) if value in SENTINELS else value
+        return Unknown(path) if value in SENTINELS or value == MASKED else value
     if isinstance(value, Mapping):
         return _plain_mapping(cast("Mapping[str, object]", value), path)
     if isinstance(value, Sequence) and not isinstance(value, bytes):

@@ -65,11 +65,13 @@ def test_secrets_are_unwrapped_and_encrypted_ones_unknown() -> None:
             "wire": {SIGNATURE: SECRET, "value": "x"},
             "state": {SIGNATURE: SECRET, "plaintext": "y"},
             "encrypted": {SIGNATURE: SECRET, "ciphertext": "v1:…"},
+            "masked": "[secret]",
         }
     )
 
     assert (value["wire"], value["state"]) == ("x", "y")
     assert not known(value["encrypted"])
+    assert not known(value["masked"])
 
 
 def test_outputs_are_unwrapped() -> None:
