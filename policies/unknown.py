@@ -59,7 +59,7 @@ class Unknown:
 def plain(value: object, path: str = "") -> Any:
     """`value` as plain dicts, lists and scalars, with an `Unknown` where it is not known.
 
-    Understands Pulumi's wire and checkpoint forms: sentinels, secrets (unwrapped; masked or encrypted ones are unknown),
+    Understands Pulumi's wire and checkpoint forms: sentinels, secrets (unwrapped; masked or encrypted ones unknown),
     outputs, and the mappings and sequences that pulumi-policy hands to a rule. Keys beginning with `__` are the
     providers' own bookkeeping and are left out.
     """
