@@ -328,3 +328,9 @@ def test_formatting_of_the_file_does_not_change_the_digest(tmp_path: Path) -> No
     path.write_text(json.dumps(document, indent=3))
     assert load(path).digest() == declared().digest()
     assert declared(level=0.06).digest() != declared().digest()
+
+
+def test_the_example_is_a_valid_declaration() -> None:
+    example = load(Path(__file__).parents[3] / "pipelines/experimentation/decision/example.yaml")
+    assert example.treatments == ["treatment"]
+    assert example.maximum_information > 0
