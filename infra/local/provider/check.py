@@ -12,7 +12,7 @@ from .convert import Conversion, Failure
 from .handler import Handler, target_shape
 from .names import token_of
 from .spec import Spec
-from .values import UNKNOWN
+from .values import UNKNOWN, is_mapping, is_sequence
 
 DEFAULTED = "__defaults"
 """Input that lists the properties check has filled in with a name."""
@@ -43,7 +43,7 @@ def completed(
 def failures(cloud: Cloud, handler: Handler, inputs: Mapping[str, Any]) -> list[Failure]:
     """Everything wrong with the inputs, each with its property path."""
     spec = handler.spec
-    promised = schema.type_schema(spec.token)
+    promised = schema.type_schema(spec.type)
     given = {name: value for name, value in inputs.items() if not name.startswith("__")}
     found = list(_against_schema(given, promised.inputs, ""))
     found += [Failure(name, "is required and was not given") for name in sorted(promised.required - given.keys())]
@@ -82,11 +82,11 @@ def _against_kind(value: Any, kind: schema.Kind, path: str) -> list[Failure]:
     if value is UNKNOWN:
         return []
     inner = schema.element(kind)
-    if schema.is_object(kind) and isinstance(value, Mapping):
+    if schema.is_object(kind) and is_mapping(value):
         return _against_schema(value, schema.members(kind), f"{path}.")
-    if inner is not None and schema.is_list(kind) and isinstance(value, list):
+    if inner is not None and schema.is_list(kind) and is_sequence(value):
         return [one for index, item in enumerate(value) for one in _against_kind(item, inner, f"{path}[{index}]")]
-    if inner is not None and schema.is_map(kind) and isinstance(value, Mapping):
+    if inner is not None and schema.is_map(kind) and is_mapping(value):
         return [one for name, item in value.items() for one in _against_kind(item, inner, f"{path}.{name}")]
     if isinstance(kind, str) and _is_scalar(value, kind):
         return []

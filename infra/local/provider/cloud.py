@@ -17,7 +17,7 @@ from botocore.model import ServiceModel
 from infra.local.errors import LocalError
 
 
-class Refused(LocalError):
+class RefusedError(LocalError):
     """AWS refused a call; `code` is AWS's own."""
 
     def __init__(self, service: str, operation: str, code: str, message: str) -> None:
@@ -51,7 +51,7 @@ class Settings:
     """The provider's configuration, as far as it matters here."""
 
     region: str = "eu-west-1"
-    default_tags: Mapping[str, str] = field(default_factory=dict)
+    default_tags: Mapping[str, str] = field(default_factory=dict[str, str])
     allowed_account_ids: tuple[str, ...] = ()
 
 
@@ -80,8 +80,9 @@ class Cloud:
         key = (service, region or self.settings.region)
         with self._lock:
             if key not in self._clients:
-                self._clients[key] = self._session.client(
-                    service,  # pyright: ignore[reportArgumentType]  # a name from the table
+                session: Any = self._session  # boto3-stubs type clients by literal names only
+                self._clients[key] = session.client(
+                    service,
                     region_name=key[1],
                     endpoint_url=self.endpoint(),
                     config=Config(
@@ -97,20 +98,20 @@ class Cloud:
         """botocore's model of a service."""
         with self._lock:
             if service not in self._models:
-                loader = self._session._session  # noqa: SLF001  # boto3 has no other way to botocore's models  # pyright: ignore[reportPrivateUsage]  # as above
+                loader = self._session._session  # boto3 has no other way to botocore's models  # pyright: ignore[reportPrivateUsage]  # as above
                 self._models[service] = loader.get_service_model(service)
             return self._models[service]
 
     def call(self, service: str, operation: str, params: Mapping[str, Any], region: str | None = None) -> Any:
-        """The answer of one call; `Refused` when AWS says no."""
+        """The answer of one call; `RefusedError` when AWS says no."""
         method = getattr(self.client(service, region), xform_name(operation))
         try:
             return method(**params)
         except botocore.exceptions.ClientError as error:
             detail = error.response.get("Error", {})
-            raise Refused(service, operation, detail.get("Code", "Unknown"), detail.get("Message", "")) from error
+            raise RefusedError(service, operation, detail.get("Code", "Unknown"), detail.get("Message", "")) from error
         except botocore.exceptions.ParamValidationError as error:
-            raise Refused(service, operation, "ParamValidation", str(error)) from error
+            raise RefusedError(service, operation, "ParamValidation", str(error)) from error
         except botocore.exceptions.EndpointConnectionError as error:
             raise LocalError(
                 f"nothing answers at {self.endpoint()}. Start the embedded AWS with `mlp local start`."

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import schema
 from .spec import Spec
-from .values import UNKNOWN, has_unknown
+from .values import UNKNOWN, has_unknown, is_mapping, is_sequence
 
 # Keys of policy statements whose values are sets, and of which a single one may stand alone.
 _SETS_IN_POLICIES = frozenset(("Action", "NotAction", "Resource", "NotResource", "Principal", "NotPrincipal"))
@@ -25,7 +25,7 @@ class Difference:
     after: Any
 
 
-def canonical(value: Any, spec: Spec, dotted: str) -> Any:
+def canonical(value: Any, spec: Spec, dotted: str) -> Any:  # noqa: PLR0911  # one return per kind of value reads as a table
     """The value with every spelling of one meaning made equal; nothing, empty and false are all None."""
     if value is UNKNOWN:
         return UNKNOWN
@@ -33,10 +33,10 @@ def canonical(value: Any, spec: Spec, dotted: str) -> Any:
         return spec.canonical[dotted](value)
     if dotted in spec.documents and isinstance(value, str):
         return canonical_document(value)
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         items = {name: canonical(item, spec, f"{dotted}.{name}") for name, item in value.items()}
         return {name: item for name, item in sorted(items.items()) if item is not None} or None
-    if isinstance(value, list):
+    if is_sequence(value):
         items = [canonical(item, spec, dotted) for item in value]
         return (items if dotted in spec.ordered else sorted(items, key=_sort_key)) or None
     if value is None or value is False or value == "":
@@ -60,11 +60,11 @@ def canonical_document(text: str) -> Any:
 
 
 def _canonical_json(value: Any, key: str) -> Any:
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         if key in {"Principal", "NotPrincipal"} and dict(value) == {"AWS": "*"}:
             return "*"
         return {name: _canonical_json(item, _inner_key(key, name)) for name, item in sorted(value.items())}
-    if isinstance(value, list):
+    if is_sequence(value):
         items = [_canonical_json(item, key) for item in value]
         if key in _SETS_IN_POLICIES or key.startswith("Condition"):
             items = sorted(items, key=_sort_key)
@@ -82,7 +82,7 @@ def _inner_key(outer: str, name: str) -> str:
 def differences(spec: Spec, state: Mapping[str, Any], inputs: Mapping[str, Any]) -> list[Difference]:
     """Where the resource, as its outputs tell it, is not what the inputs want."""
     found: list[Difference] = []
-    for name in schema.type_schema(spec.token).inputs:
+    for name in schema.type_schema(spec.type).inputs:
         before, after = state.get(name), inputs.get(name)
         if name == "region" or (after is None and name in spec.computed):
             continue
@@ -102,17 +102,17 @@ def without_computed(spec: Spec, name: str, wanted: Any, actual: Any) -> tuple[A
 
 
 def _everywhere(value: Any, keys: list[str]) -> bool:
-    if isinstance(value, list):
+    if is_sequence(value):
         return bool(value) and all(_everywhere(item, keys) for item in value)
-    if not isinstance(value, Mapping) or value.get(keys[0]) is None:
+    if not is_mapping(value) or value.get(keys[0]) is None:
         return value is UNKNOWN
     return len(keys) == 1 or _everywhere(value[keys[0]], keys[1:])
 
 
 def _drop(value: Any, keys: list[str]) -> Any:
-    if isinstance(value, list):
+    if is_sequence(value):
         return [_drop(item, keys) for item in value]
-    if not isinstance(value, Mapping):
+    if not is_mapping(value):
         return value
     if len(keys) == 1:
         return {name: item for name, item in value.items() if name != keys[0]}
@@ -123,11 +123,11 @@ def _walk(spec: Spec, path: str, dotted: str, before: Any, after: Any) -> Iterat
     old, new = canonical(before, spec, dotted), canonical(after, spec, dotted)
     if old == new and not has_unknown(new):
         return
-    if isinstance(old, Mapping) and isinstance(new, Mapping) and not _is_whole(spec, dotted):
+    if is_mapping(old) and is_mapping(new) and not _is_whole(spec, dotted):
         for name in sorted(old.keys() | new.keys()):
             yield from _walk(spec, f"{path}.{name}", f"{dotted}.{name}", old.get(name), new.get(name))
         return
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new) == 1 and not _is_whole(spec, dotted):
+    if is_sequence(old) and is_sequence(new) and len(old) == len(new) == 1 and not _is_whole(spec, dotted):
         yield from _walk(spec, f"{path}[0]", dotted, old[0], new[0])
         return
     yield Difference(path, dotted, old, new)
@@ -153,8 +153,8 @@ def _differs(difference: Difference, inner: str) -> bool:
 
 
 def _pick(value: Any, keys: list[str]) -> list[Any]:
-    if isinstance(value, list):
+    if is_sequence(value):
         return [picked for item in value for picked in _pick(item, keys)]
     if not keys:
         return [value]
-    return _pick(value.get(keys[0]), keys[1:]) if isinstance(value, Mapping) else []
+    return _pick(value.get(keys[0]), keys[1:]) if is_mapping(value) else []

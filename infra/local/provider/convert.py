@@ -15,7 +15,7 @@ from typing import Any
 from botocore.model import Shape
 
 from . import schema
-from .values import UNKNOWN
+from .values import UNKNOWN, is_mapping, is_sequence
 
 Rename = Mapping[str, str]
 
@@ -34,9 +34,9 @@ class Conversion:
     """One walk from properties to parameters; what is wrong collects in `failures`."""
 
     rename: Rename
-    transforms: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+    transforms: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict[str, Callable[[Any], Any]])
     """By dotted path: how the value is spelt on AWS, where case and structure are not the only difference."""
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list[Failure])
 
     def fail(self, path: str, reason: str) -> None:
         """Note a failure."""
@@ -68,12 +68,12 @@ class Conversion:
                 return self._scalar(value, shape, path)
 
     def _structure(self, value: Any, shape: Any, path: str, dotted: str) -> Any:
-        if isinstance(value, list):
+        if is_sequence(value):
             if len(value) > 1:
                 self.fail(path, f"takes one block, got {len(value)}; keep one")
                 return UNKNOWN
             return self._structure(value[0], shape, f"{path}[0]", dotted) if value else {}
-        if not isinstance(value, Mapping):
+        if not is_mapping(value):
             if tuple(shape.members) == ("Value",):  # EC2's wrapping of attributes
                 return {"Value": self.value(value, shape.members["Value"], path, dotted)}
             self.fail(path, f"must be an object, got {_got(value)}")
@@ -93,17 +93,17 @@ class Conversion:
         return result
 
     def _list(self, value: Any, shape: Any, path: str, dotted: str) -> Any:
-        if isinstance(value, Mapping) and (pair := pair_members(shape.member)):
+        if is_mapping(value) and (pair := pair_members(shape.member)):
             key, content = pair
             return [{key: name, content: item} for name, item in value.items() if item is not UNKNOWN]
-        if not isinstance(value, list):
+        if not is_sequence(value):
             value = [value]
         check_length(self, path, len(value), shape, "elements")
         items = [self.value(item, shape.member, f"{path}[{index}]", dotted) for index, item in enumerate(value)]
         return [item for item in items if item is not UNKNOWN]
 
     def _map(self, value: Any, shape: Any, path: str, dotted: str) -> Any:
-        if not isinstance(value, Mapping):
+        if not is_mapping(value):
             self.fail(path, f"must be a map, got {_got(value)}")
             return UNKNOWN
         items = {name: self.value(item, shape.value, f"{path}.{name}", dotted) for name, item in value.items()}
@@ -232,7 +232,7 @@ class Reading:
     """One walk from an answer of AWS to properties, led by the kinds that Pulumi promises."""
 
     rename: Rename
-    transforms: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+    transforms: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict[str, Callable[[Any], Any]])
     """By dotted path: how the value is spelt in Pulumi."""
 
     def properties(self, item: Mapping[str, Any], kinds: Mapping[str, schema.Kind], dotted: str = "") -> dict[str, Any]:
@@ -252,14 +252,14 @@ class Reading:
     def value(self, value: Any, kind: schema.Kind, dotted: str) -> Any:
         """One value as Pulumi promises it."""
         if schema.is_object(kind):
-            value = value[0] if isinstance(value, list) and value else value
-            return self.properties(value, schema.members(kind), dotted) if isinstance(value, Mapping) else None
+            value = value[0] if is_sequence(value) and value else value
+            return self.properties(value, schema.members(kind), dotted) if is_mapping(value) else None
         if schema.is_list(kind):
-            values = value if isinstance(value, list) else [value]
+            values = value if is_sequence(value) else [value]
             inner = schema.element(kind) or "string"
             return [self.value(item, inner, dotted) for item in values]
         if schema.is_map(kind):
-            return _from_pairs(value) if isinstance(value, list) else {str(key): item for key, item in value.items()}
+            return _from_pairs(value) if is_sequence(value) else {str(key): item for key, item in value.items()}
         return _from_scalar(value, kind)
 
 
@@ -270,10 +270,10 @@ def _from_pairs(values: list[dict[str, Any]]) -> dict[str, Any]:
     return {item[key]: item.get(content, "") for item in values}
 
 
-def _from_scalar(value: Any, kind: schema.Kind) -> Any:
+def _from_scalar(value: Any, kind: schema.Kind) -> Any:  # noqa: PLR0911  # one return per kind reads as a table
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, list):  # one block to Pulumi, a list of at most one to AWS
+    if is_sequence(value):  # one block to Pulumi, a list of at most one to AWS
         return value[0] if value else None
     if kind == "string":
         return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)

@@ -10,9 +10,10 @@ import jmespath
 from infra.local.errors import LocalError
 
 from . import schema
-from .cloud import Cloud, Refused
+from .cloud import Cloud, RefusedError
 from .convert import Conversion, Reading, pair_members
 from .spec import Call, Read, Spec
+from .values import is_mapping, is_sequence, mapping, sequence
 
 MARKER = "mlp:token"
 """Tag that says which create made a resource, so that an interrupted one is found again; never shown as a tag."""
@@ -34,7 +35,7 @@ class Scope:
     spec: Spec
     inputs: dict[str, Any]
     id: str = ""
-    state: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict[str, Any])
     token: str = ""
     logical_name: str = ""
 
@@ -78,8 +79,8 @@ class Scope:
             if whole:
                 return self.lookup(whole[1])
             return re.sub(r"\{(\w+)\}", lambda hole: str(self.lookup(hole[1])), template)
-        if isinstance(template, Mapping):
-            items = {key: self.render(value) for key, value in cast("Mapping[str, Any]", template).items()}
+        if is_mapping(template):
+            items = {key: self.render(value) for key, value in template.items()}
             return {key: value for key, value in items.items() if value is not None}
         if isinstance(template, list | tuple):
             return [self.render(value) for value in cast("list[Any]", template)]
@@ -89,12 +90,14 @@ class Scope:
         """The inputs, or the named ones, as parameters of an operation, or members of a structure of it."""
         conversion = Conversion(self.spec.rename, self.spec.to_aws)
         shape = target_shape(self.cloud, self.spec, operation, into)
-        kinds = schema.type_schema(self.spec.token).inputs
+        kinds = schema.type_schema(self.spec.type).inputs
         chosen = self.inputs if names is None else {name: self.inputs.get(name) for name in names}
-        params = conversion.params({name: chosen[name] for name in chosen if name not in {"region", "tags"}}, shape, kinds)
+        params = conversion.params(
+            {name: chosen[name] for name in chosen if name not in {"region", "tags"}}, shape, kinds
+        )
         if conversion.failures:
             first = conversion.failures[0]
-            raise LocalError(f"{self.spec.token}: {first.path} {first.reason}")
+            raise LocalError(f"{self.spec.type}: {first.path} {first.reason}")
         for member in reversed(into.split(".") if into else ()):
             params = {member: params}
         return params
@@ -109,7 +112,7 @@ class Scope:
         """The part that a read selects; None when it is not there."""
         try:
             answer = self.run(read)
-        except Refused as refusal:
+        except RefusedError as refusal:
             if refusal.code in read.absent or self.spec.is_missing(refusal.code, refusal.message):
                 return None
             raise
@@ -130,7 +133,7 @@ class Scope:
 
     def all_tags(self) -> dict[str, str]:
         """The tags the resource should have: the provider's defaults and its own."""
-        return {**self.cloud.settings.default_tags, **(self.inputs.get("tags") or {})}
+        return {**self.cloud.settings.default_tags, **mapping(self.inputs.get("tags"))}
 
 
 class Handler:
@@ -146,7 +149,7 @@ class Handler:
         """The id of what an interrupted run of this create left, if anything."""
         if self.spec.find is not None:
             found = scope.read(self.spec.find)
-            return (found[0] if isinstance(found, list) and found else found) or None
+            return str(found[0] if is_sequence(found) else found) if found else None
         if self.spec.id.startswith("@") or not self.spec.exclusive:
             return None
         scope.id = scope.render(self.spec.id)
@@ -158,7 +161,9 @@ class Handler:
         params = scope.params(call.operation, call.send or None, call.into)
         params |= scope.render(call.params) | self.creation_tags(scope)
         answer = scope.call(call.operation, **self.amend(scope, params))
-        scope.id = jmespath.search(self.spec.id[1:], answer) if self.spec.id.startswith("@") else scope.render(self.spec.id)
+        scope.id = (
+            jmespath.search(self.spec.id[1:], answer) if self.spec.id.startswith("@") else scope.render(self.spec.id)
+        )
         if self.spec.tags and not (self.spec.tags.member or self.spec.tags.ec2_type):
             self.put_tags(scope, {**scope.all_tags(), MARKER: scope.token}, [])
         self.created(scope)
@@ -203,14 +208,14 @@ class Handler:
             if part is not None:
                 item |= {read.at: part} if read.at else part
         for member in self.spec.flatten:
-            item |= item.get(member) or {}
+            item |= mapping(item.get(member))
         if self.spec.tags and self.spec.tags.read:
-            item["Tags"] = scope.read(self.spec.tags.read) or []
+            item["Tags"] = sequence(scope.read(self.spec.tags.read))
         return item
 
     def outputs(self, scope: Scope, item: dict[str, Any]) -> dict[str, Any]:
         """The properties Pulumi promises, from what AWS answered."""
-        kinds = {name: kind for name, kind in schema.type_schema(self.spec.token).outputs.items() if name not in _TAGS}
+        kinds = {name: kind for name, kind in schema.type_schema(self.spec.type).outputs.items() if name not in _TAGS}
         result = Reading(self.spec.rename, self.spec.from_aws).properties(item, kinds)
         scope.state = {**scope.state, **result}
         result |= {
@@ -220,15 +225,15 @@ class Handler:
 
     def tags(self, item: dict[str, Any]) -> dict[str, str]:
         """All tags in an answer, the marker among them."""
-        found = item.get("Tags", item.get("tags", item.get("TagList"))) or {}
-        if isinstance(found, dict):
+        found: Any = item.get("Tags", item.get("tags", item.get("TagList")))
+        if is_mapping(found):
             return dict(found)
-        lower = [{key.lower(): value for key, value in pair.items()} for pair in found]
-        return {pair.get("key", pair.get("tagkey")): pair.get("value", pair.get("tagvalue", "")) for pair in lower}
+        pairs = [{key.lower(): value for key, value in mapping(pair).items()} for pair in sequence(found)]
+        return {str(pair.get("key", pair.get("tagkey"))): pair.get("value", pair.get("tagvalue", "")) for pair in pairs}
 
     def update(self, scope: Scope, changed: frozenset[str]) -> None:
         """Bring the changed properties to what the inputs want; what they leave out is emptied."""
-        kinds = schema.type_schema(self.spec.token).inputs
+        kinds = schema.type_schema(self.spec.type).inputs
         emptied = {name: _empty(kinds[name]) for name in changed & kinds.keys() if scope.inputs.get(name) is None}
         scope.inputs = {**scope.inputs, **{name: value for name, value in emptied.items() if value is not None}}
         for call in self.spec.updates:
@@ -263,13 +268,19 @@ class Handler:
                 scope.call("CreateTags", Resources=[scope.id], Tags=_pairs(added, "Key", "Value"))
             return
         if removed and tagging.untag:
-            scope.call(tagging.untag.operation, **scope.render(tagging.untag.params), **self._keys(scope, removed))
+            scope.call(
+                tagging.untag.operation,
+                **scope.render(tagging.untag.params),
+                **self._keys(scope, tagging.untag.operation, removed),
+            )
         if tagging.tag and (added or tagging.untag is None):
-            scope.call(tagging.tag.operation, **{**scope.render(tagging.tag.params), **self._tags(scope, tagging.tag.operation, added)})
+            scope.call(
+                tagging.tag.operation,
+                **{**scope.render(tagging.tag.params), **self._tags(scope, tagging.tag.operation, added)},
+            )
 
-    def _keys(self, scope: Scope, removed: list[str]) -> dict[str, Any]:
-        assert self.spec.tags and self.spec.tags.untag
-        shape: Any = scope.cloud.model(self.spec.service).operation_model(self.spec.tags.untag.operation).input_shape
+    def _keys(self, scope: Scope, operation: str, removed: list[str]) -> dict[str, Any]:
+        shape: Any = scope.cloud.model(self.spec.service).operation_model(operation).input_shape
         member = next(name for name in shape.members if name.lower() in {"tagkeys", "tagkeylist", "tagslist"})
         return {member: removed}
 
@@ -279,9 +290,7 @@ class Handler:
         member = next(name for name in shape.members if name.lower() in {"tags", "taglist"})
         if shape.members[member].type_name == "map":
             return {member: dict(tags)}
-        pair = pair_members(shape.members[member].member)
-        assert pair
-        return {member: _pairs(tags, *pair)}
+        return {member: _pairs(tags, *(pair_members(shape.members[member].member) or ("Key", "Value")))}
 
     def creation_tags(self, scope: Scope) -> dict[str, Any]:
         """The tag parameter of the create call, marker included."""

@@ -6,6 +6,7 @@ from typing import Any
 from infra.local.errors import LocalError
 
 from .cloud import Cloud
+from .values import sequence
 
 Arguments = dict[str, Any]
 Result = dict[str, Any]
@@ -41,12 +42,12 @@ def partition(cloud: Cloud, arguments: Arguments) -> Result:
 
 def availability_zones(cloud: Cloud, arguments: Arguments) -> Result:
     """The zones of the region, filtered as asked."""
-    filters = [{"Name": one["name"], "Values": one["values"]} for one in arguments.get("filters") or ()]
+    filters = [{"Name": one["name"], "Values": one["values"]} for one in sequence(arguments.get("filters"))]
     if arguments.get("state"):
         filters.append({"Name": "state", "Values": [arguments["state"]]})
     where = arguments.get("region") or cloud.settings.region
     answer = cloud.call("ec2", "DescribeAvailabilityZones", {"Filters": filters}, where)
-    excluded = {*(arguments.get("excludeNames") or ()), *(arguments.get("excludeZoneIds") or ())}
+    excluded = {*sequence(arguments.get("excludeNames")), *sequence(arguments.get("excludeZoneIds"))}
     zones = [
         zone
         for zone in sorted(answer["AvailabilityZones"], key=lambda zone: zone["ZoneName"])
@@ -92,7 +93,7 @@ def parameters_by_path(cloud: Cloud, arguments: Arguments) -> Result:
 def prefix_list(cloud: Cloud, arguments: Arguments) -> Result:
     """The prefix list of a service, by name or id."""
     where = arguments.get("region") or cloud.settings.region
-    filters = [{"Name": one["name"], "Values": one["values"]} for one in arguments.get("filters") or ()]
+    filters = [{"Name": one["name"], "Values": one["values"]} for one in sequence(arguments.get("filters"))]
     if arguments.get("name"):
         filters.append({"Name": "prefix-list-name", "Values": [arguments["name"]]})
     if arguments.get("prefixListId"):
@@ -110,14 +111,16 @@ def prefix_list(cloud: Cloud, arguments: Arguments) -> Result:
 def managed_prefix_list(cloud: Cloud, arguments: Arguments) -> Result:
     """A managed prefix list, AWS's own among them, by name or id."""
     where = arguments.get("region") or cloud.settings.region
-    filters = [{"Name": one["name"], "Values": one["values"]} for one in arguments.get("filters") or ()]
+    filters = [{"Name": one["name"], "Values": one["values"]} for one in sequence(arguments.get("filters"))]
     if arguments.get("name"):
         filters.append({"Name": "prefix-list-name", "Values": [arguments["name"]]})
     if arguments.get("id"):
         filters.append({"Name": "prefix-list-id", "Values": [arguments["id"]]})
     lists = cloud.call("ec2", "DescribeManagedPrefixLists", {"Filters": filters}, where)["PrefixLists"]
     found = _only(lists, arguments)
-    entries = cloud.call("ec2", "GetManagedPrefixListEntries", {"PrefixListId": found["PrefixListId"]}, where)["Entries"]
+    entries = cloud.call("ec2", "GetManagedPrefixListEntries", {"PrefixListId": found["PrefixListId"]}, where)[
+        "Entries"
+    ]
     return {
         "id": found["PrefixListId"],
         "name": found["PrefixListName"],
@@ -126,7 +129,7 @@ def managed_prefix_list(cloud: Cloud, arguments: Arguments) -> Result:
         "maxEntries": found.get("MaxEntries", 0),
         "ownerId": found.get("OwnerId", ""),
         "version": found.get("Version", 0),
-        "tags": {tag["Key"]: tag["Value"] for tag in found.get("Tags") or ()},
+        "tags": {tag["Key"]: tag["Value"] for tag in sequence(found.get("Tags"))},
         "entries": [{"cidr": entry["Cidr"], "description": entry.get("Description", "")} for entry in entries],
         "region": where,
     }

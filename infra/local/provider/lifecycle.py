@@ -7,9 +7,10 @@ from infra.local.errors import LocalError
 
 from . import schema
 from .check import TOKEN
-from .cloud import Cloud, Refused
+from .cloud import Cloud, RefusedError
 from .compare import canonical, differences, needs_replacement, without_computed
 from .handler import MARKER, Handler, Scope
+from .values import mapping
 
 
 def create(cloud: Cloud, handler: Handler, name: str, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -35,7 +36,7 @@ def _adopt(scope: Scope, handler: Handler) -> bool:
     # A resource without any tag is one that was killed before its tags were put.
     if spec.marked and tags and tags.get(MARKER) != scope.token:
         raise LocalError(
-            f"{spec.token} {scope.id} exists already and was not made for {scope.logical_name}. "
+            f"{spec.type} {scope.id} exists already and was not made for {scope.logical_name}. "
             "Give this one another name, delete the other, or import it."
         )
     scope.state = _outputs(scope, handler, item)
@@ -69,10 +70,12 @@ def read(
     return outputs, _inputs_now(handler, dict(inputs), outputs, importing=importing)
 
 
-def _inputs_now(handler: Handler, old: dict[str, Any], outputs: Mapping[str, Any], *, importing: bool) -> dict[str, Any]:
+def _inputs_now(
+    handler: Handler, old: dict[str, Any], outputs: Mapping[str, Any], *, importing: bool
+) -> dict[str, Any]:
     spec = handler.spec
     result = dict(old)
-    for name in schema.type_schema(spec.token).inputs:
+    for name in schema.type_schema(spec.type).inputs:
         before, now = old.get(name), outputs.get(name)
         if name in spec.local or name == "region" or (before is None and name in spec.computed and not importing):
             continue
@@ -110,7 +113,7 @@ def delete(cloud: Cloud, handler: Handler, resource_id: str, state: Mapping[str,
     try:
         if handler.fetch(scope) is not None:
             handler.delete(scope)
-    except Refused as refusal:
+    except RefusedError as refusal:
         if not handler.spec.is_missing(refusal.code, refusal.message):
             raise
 
@@ -131,13 +134,13 @@ def _scope(
 def _outputs_now(scope: Scope, handler: Handler) -> dict[str, Any]:
     item = handler.fetch(scope)
     if item is None:
-        raise LocalError(f"{handler.spec.token} {scope.id} is gone right after it was written; run `mlp up` again")
+        raise LocalError(f"{handler.spec.type} {scope.id} is gone right after it was written; run `mlp up` again")
     return _outputs(scope, handler, item)
 
 
 def _outputs(scope: Scope, handler: Handler, item: dict[str, Any]) -> dict[str, Any]:
     """All outputs: AWS's answer in Pulumi's words, in the spelling of the inputs or the old state where equal."""
-    spec, promised = handler.spec, schema.type_schema(handler.spec.token)
+    spec, promised = handler.spec, schema.type_schema(handler.spec.type)
     remembered = {**scope.state, **scope.inputs}
     result = handler.outputs(scope, item)
     for name in spec.local:
@@ -153,7 +156,7 @@ def _outputs(scope: Scope, handler: Handler, item: dict[str, Any]) -> dict[str, 
         tags = handler.tags(item)
         visible = {key: value for key, value in tags.items() if key != MARKER and not key.startswith("aws:")}
         defaults = scope.cloud.settings.default_tags
-        own = scope.inputs.get("tags") or {}
+        own = mapping(scope.inputs.get("tags"))
         result["tags"] = {key: value for key, value in visible.items() if defaults.get(key) != value or key in own}
         result["tagsAll"] = visible
     return result

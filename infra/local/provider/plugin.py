@@ -2,13 +2,23 @@
 
 import importlib.metadata
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from pulumi.provider.experimental.property_value import PropertyValue
-from pulumi.provider.experimental.server import main
 
-from .provider import AwsProvider
+from infra.local.errors import LocalError
+
+from .handler import Handler
+from .provider import AwsProvider, T
 from .values import UNKNOWN_TEXT
+
+
+class ToldError(NotImplementedError):
+    """What the person who deploys is to read.
+
+    The SDK's plugin server puts a traceback under every other kind of exception.
+    """
 
 
 class PluginProvider(AwsProvider):
@@ -16,9 +26,26 @@ class PluginProvider(AwsProvider):
 
     unknown = PropertyValue(UNKNOWN_TEXT)
 
+    def handler(self, qualified_type: str) -> Handler:
+        """The handler of a type."""
+        try:
+            return super().handler(qualified_type)
+        except LocalError as error:
+            raise ToldError(str(error)) from error
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """What the work returns."""
+        try:
+            return await super().in_thread(work)
+        except LocalError as error:
+            raise ToldError(str(error)) from error
+
 
 def serve() -> None:
     """Print a port and serve the provider there until the engine ends it."""
+    # Only the plugin process needs the server, and with it gRPC.
+    from pulumi.provider.experimental.server import main  # noqa: PLC0415  # as said
+
     main(sys.argv[1:], version(), PluginProvider())
 
 
@@ -32,8 +59,9 @@ def write_plugin(directory: Path) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     shim = directory / "pulumi-resource-aws"
     root = Path(__file__).resolve().parents[3]
+    path = f'PYTHONPATH="{root}${{PYTHONPATH:+:$PYTHONPATH}}"'
     shim.write_text(
-        f'#!/bin/sh\nPYTHONPATH="{root}${{PYTHONPATH:+:$PYTHONPATH}}" exec "{sys.executable}" -m infra.local.provider "$@"\n',
+        f'#!/bin/sh\n{path} exec "{sys.executable}" -m infra.local.provider "$@"\n',
         encoding="utf-8",
     )
     shim.chmod(0o755)

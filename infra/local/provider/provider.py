@@ -18,7 +18,7 @@ from .compare import Difference, differences, needs_replacement
 from .handler import Handler
 from .invokes import INVOKES
 from .table import TABLE
-from .values import UNKNOWN, plain, plain_map, secret_names, wrap_map
+from .values import UNKNOWN, is_mapping, mapping, plain, plain_map, secret_names, sequence, wrap_map
 
 COVERAGE = "infra/local/COVERAGE.md"
 
@@ -61,11 +61,11 @@ class AwsProvider(api.Provider):
     async def configure(self, request: api.ConfigureRequest) -> api.ConfigureResponse:
         """Takes region, defaultTags and allowedAccountIds; the rest steers what only the real AWS has."""
         given = {name: _parsed(value) for name, value in plain_map(request.args).items()}
-        tags = given.get("defaultTags") or {}
+        tags = mapping(given.get("defaultTags"))
         self._cloud.settings = Settings(
             region=given.get("region") or "eu-west-1",
-            default_tags=dict(tags.get("tags") or {}) if isinstance(tags, dict) else {},
-            allowed_account_ids=tuple(str(one) for one in given.get("allowedAccountIds") or ()),
+            default_tags=mapping(tags.get("tags")) if is_mapping(tags) else {},
+            allowed_account_ids=tuple(str(one) for one in sequence(given.get("allowedAccountIds"))),
         )
         return api.ConfigureResponse(
             accept_secrets=True, supports_preview=True, accept_resources=False, accept_outputs=False
@@ -73,10 +73,10 @@ class AwsProvider(api.Provider):
 
     async def check(self, request: api.CheckRequest) -> api.CheckResponse:
         """Completes the inputs and names everything that is wrong with them."""
-        handler = _handler(request.type)
+        handler = self.handler(request.type)
         new, old = plain_map(request.new_inputs), plain_map(request.old_inputs)
         inputs = completed(handler.spec, request.urn, request.name, request.random_seed or b"", old, new)
-        wrong = await self._in_thread(lambda: failures(self._cloud, handler, inputs))
+        wrong = await self.in_thread(lambda: failures(self._cloud, handler, inputs))
         checked = {name: value for name, value in request.new_inputs.items() if name in new}
         checked |= wrap_map({name: value for name, value in inputs.items() if name not in new}, unknown=self.unknown)
         return api.CheckResponse(
@@ -85,53 +85,54 @@ class AwsProvider(api.Provider):
 
     async def diff(self, request: api.DiffRequest) -> api.DiffResponse:
         """What the resource has otherwise than the inputs want, by path, and whether that takes a new one."""
-        handler = _handler(request.type)
+        handler = self.handler(request.type)
         state, inputs = plain_map(request.old_state), plain_map(request.new_inputs)
         ignored = {_top(path) for path in request.ignore_changes}
         found = [one for one in differences(handler.spec, state, inputs) if _top(one.path) not in ignored]
         found += self._default_tag_differences(handler, state, inputs)
         replacing = [one for one in found if needs_replacement(handler.spec, one)]
         name = handler.spec.name
-        fixed_name = name is not None and name.property not in inputs.get(DEFAULTED, ())
+        kept_name = (
+            name is not None
+            and name.property not in inputs.get(DEFAULTED, ())
+            and state.get(name.property) == inputs.get(name.property)
+        )
         return api.DiffResponse(
             changes=bool(found),
             replaces=sorted({one.path for one in replacing}),
             diffs=sorted({_top(one.path) for one in found}),
             detailed_diff={one.path: _kind(one, replaces=one in replacing) for one in found},
-            delete_before_replace=bool(replacing)
-            and (handler.spec.delete_before_replace or (fixed_name and state.get(name.property) == inputs.get(name.property))),
+            delete_before_replace=bool(replacing) and (handler.spec.delete_before_replace or kept_name),
         )
 
     def _default_tag_differences(
         self, handler: Handler, state: dict[str, Any], inputs: dict[str, Any]
     ) -> list[Difference]:
         """Tags that the provider's configuration adds, where the resource's own are as wanted."""
-        own = inputs.get("tags") or {}
-        if not handler.spec.tags or not isinstance(own, dict) or UNKNOWN in own.values():
+        own = mapping(inputs.get("tags"))
+        if not handler.spec.tags or not is_mapping(own) or UNKNOWN in own.values():
             return []
         wanted = {**self._cloud.settings.default_tags, **own}
-        actual = state.get("tagsAll") or {}
-        if wanted == actual or own != (state.get("tags") or {}):
+        actual = mapping(state.get("tagsAll"))
+        if wanted == actual or own != mapping(state.get("tags")):
             return []
         return [Difference("tagsAll", "tagsAll", actual, wanted)]
 
     async def create(self, request: api.CreateRequest) -> api.CreateResponse:
         """Makes the resource; adopts and completes what an interrupted create has left."""
-        handler, inputs = _handler(request.type), plain_map(request.properties)
+        handler, inputs = self.handler(request.type), plain_map(request.properties)
         if request.preview:
             return api.CreateResponse("", self._planned(handler, {}, request.properties))
-        resource_id, outputs = await self._in_thread(
+        resource_id, outputs = await self.in_thread(
             lambda: lifecycle.create(self._cloud, handler, request.name, inputs)
         )
         return api.CreateResponse(resource_id, self._wrap(handler, outputs, request.properties))
 
     async def read(self, request: api.ReadRequest) -> api.ReadResponse:
         """The resource as it is now; an empty id when it is gone."""
-        handler = _handler(request.type)
+        handler = self.handler(request.type)
         state, inputs = plain_map(request.properties), plain_map(request.inputs)
-        found = await self._in_thread(
-            lambda: lifecycle.read(self._cloud, handler, request.resource_id, state, inputs)
-        )
+        found = await self.in_thread(lambda: lifecycle.read(self._cloud, handler, request.resource_id, state, inputs))
         if found is None:
             return api.ReadResponse("", {}, {})
         outputs, now = found
@@ -144,33 +145,42 @@ class AwsProvider(api.Provider):
 
     async def update(self, request: api.UpdateRequest) -> api.UpdateResponse:
         """Brings the resource to what the inputs want."""
-        handler, state = _handler(request.type), plain_map(request.olds)
+        handler, state = self.handler(request.type), plain_map(request.olds)
         if request.preview:
             return api.UpdateResponse(self._planned(handler, state, request.news))
         inputs = plain_map(request.news)
         for name in {_top(path) for path in request.ignore_changes}:
             if name in state:
                 inputs[name] = state[name]
-        outputs = await self._in_thread(
+        outputs = await self.in_thread(
             lambda: lifecycle.update(self._cloud, handler, request.resource_id, state, inputs)
         )
         return api.UpdateResponse(self._wrap(handler, outputs, {**request.olds, **request.news}))
 
     async def delete(self, request: api.DeleteRequest) -> None:
         """Deletes the resource; one that is gone already is success."""
-        handler, state = _handler(request.type), plain_map(request.properties)
-        await self._in_thread(lambda: lifecycle.delete(self._cloud, handler, request.resource_id, state))
+        handler, state = self.handler(request.type), plain_map(request.properties)
+        await self.in_thread(lambda: lifecycle.delete(self._cloud, handler, request.resource_id, state))
 
     async def invoke(self, request: api.InvokeRequest) -> api.InvokeResponse:
         """Answers the functions of the table."""
-        if request.tok not in INVOKES:
-            raise LocalError(f"{request.tok} is no function the local provider knows; see {COVERAGE} for those it does.")
         arguments = plain_map(request.args)
-        result = await self._in_thread(lambda: INVOKES[request.tok](self._cloud, arguments))
+        result = await self.in_thread(lambda: _function(request.tok)(self._cloud, arguments))
         secrets = {"values"} if "ssm/" in request.tok else set[str]()
         return api.InvokeResponse(wrap_map(result, secrets, self.unknown))
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
+    def handler(self, qualified_type: str) -> Handler:
+        """The handler of a type; LocalError for one that is not in the table."""
+        token = qualified_type.rsplit("$", 1)[-1]
+        if token not in TABLE:
+            raise LocalError(
+                f"{token} is no resource type the local provider knows; see {COVERAGE} for those it does. "
+                "Use one of these, or add a row to infra/local/provider/services."
+            )
+        return TABLE[token]
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """What the work returns, done in a thread of the provider's own."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def _wrap(
@@ -182,27 +192,26 @@ class AwsProvider(api.Provider):
         self, handler: Handler, state: dict[str, Any], inputs: dict[str, PropertyValue]
     ) -> dict[str, PropertyValue]:
         """Outputs as far as they are known before the fact."""
-        promised = schema.type_schema(handler.spec.token)
+        promised = schema.type_schema(handler.spec.type)
         planned: dict[str, Any] = dict.fromkeys(promised.outputs, UNKNOWN) if not state else dict(state)
         for name in promised.inputs.keys() - handler.spec.computed:
             planned.pop(name, None)
         planned |= {name: plain(value) for name, value in inputs.items() if name in promised.outputs}
         if handler.spec.tags and not isinstance(planned.get("tags"), type(UNKNOWN)):
-            planned["tagsAll"] = {**self._cloud.settings.default_tags, **(planned.get("tags") or {})}
+            planned["tagsAll"] = {**self._cloud.settings.default_tags, **mapping(planned.get("tags"))}
         if "region" in promised.outputs:
             stated = planned.get("region")
             planned["region"] = self._cloud.settings.region if stated in (None, UNKNOWN) else stated
         return self._wrap(handler, planned, inputs)
 
 
-def _handler(qualified_type: str) -> Handler:
-    token = qualified_type.rsplit("$", 1)[-1]
-    if token not in TABLE:
+def _function(token: str) -> Callable[[Cloud, dict[str, Any]], dict[str, Any]]:
+    if token not in INVOKES:
         raise LocalError(
-            f"{token} is no resource type the local provider knows; see {COVERAGE} for those it does. "
-            "Use one of these, or add a row to infra/local/provider/table.py."
+            f"{token} is no function the local provider knows; see {COVERAGE} for those it does. "
+            "Use one of these, or add it to infra/local/provider/invokes.py."
         )
-    return TABLE[token]
+    return INVOKES[token]
 
 
 def _parsed(value: Any) -> Any:
@@ -213,7 +222,7 @@ def _parsed(value: Any) -> Any:
 
 
 def _top(path: str) -> str:
-    return path.split(".")[0].split("[")[0]
+    return path.split(".", maxsplit=1)[0].split("[", maxsplit=1)[0]
 
 
 def _kind(difference: Difference, *, replaces: bool) -> api.PropertyDiff:

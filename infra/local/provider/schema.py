@@ -38,8 +38,7 @@ def type_schema(token: str) -> TypeSchema:
 
 def members(kind: Kind) -> Mapping[str, Kind]:
     """The properties of an object kind."""
-    assert isinstance(kind, Mapping)
-    return _document()["objects"][kind["object"]]
+    return _document()["objects"][kind["object"]] if isinstance(kind, Mapping) else {}
 
 
 def is_object(kind: Kind) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 # The SDK's own description of its classes; its public surface has none. Used by this generator and its test alone.
 import pulumi
-from pulumi import _types as sdk_types
+from pulumi import _types as sdk_types  # pyright: ignore[reportPrivateUsage]  # as said
 
 from .schema import PATH
 
@@ -54,7 +54,7 @@ def _properties(kinds: Mapping[str, Any], objects: dict[str, Any]) -> dict[str, 
     return {name: _type(kind, objects) for name, kind in sorted(kinds.items())}
 
 
-def _type(kind: Any, objects: dict[str, Any]) -> Any:
+def _type(kind: Any, objects: dict[str, Any]) -> Any:  # noqa: PLR0911  # one return per kind reads as a table
     kind = sdk_types.unwrap_type(kind)
     if kind in _SCALARS:
         return _SCALARS[kind]

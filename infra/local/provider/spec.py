@@ -10,7 +10,7 @@ from .names import Name
 MISSING_CODES = frozenset(("ResourceNotFoundException", "NotFoundException", "ResourceNotFound", "NoSuchEntity", "404"))
 
 Template = Any
-"""Parameters with `{property}` holes, filled from the inputs, the state, `id`, `token`, `account`, `region`, `partition`.
+"""Parameters with `{property}` holes, filled from inputs, state, `id`, `token`, `account`, `region` and `partition`.
 
 A string that is one hole takes the property's value as it is; a member whose hole is empty is left out.
 """
@@ -21,7 +21,7 @@ class Call:
     """One call of one operation."""
 
     operation: str
-    params: Mapping[str, Template] = field(default_factory=dict)
+    params: Mapping[str, Template] = field(default_factory=dict[str, Any])
     """Parameters beside the converted properties, as a template."""
     send: tuple[str, ...] = ()
     """Input properties converted into parameters. In a create, none named means all the operation has a member for; in
@@ -64,7 +64,8 @@ class Tagging:
 class Spec:
     """One resource type: a row of the table."""
 
-    token: str
+    type: str
+    """Pulumi's token of the type, as `aws:s3/bucket:Bucket`."""
     service: str
     """botocore's service name."""
     id: str
@@ -86,11 +87,11 @@ class Spec:
     replace: frozenset[str] = frozenset()
     """Dotted paths of the properties that cannot change in place."""
     delete_before_replace: bool = False
-    rename: Mapping[str, str] = field(default_factory=dict)
+    rename: Mapping[str, str] = field(default_factory=dict[str, str])
     """Dotted Pulumi path → member, or several in order of preference parted by `|`; empty where AWS has none."""
-    to_aws: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
-    from_aws: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    to_aws: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict[str, Callable[[Any], Any]])
+    from_aws: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict[str, Callable[[Any], Any]])
+    defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What check fills in, as the AWS provider does."""
     computed: frozenset[str] = frozenset()
     """Dotted paths that AWS fills in when the program leaves them out: their values are then no difference."""
@@ -102,7 +103,7 @@ class Spec:
     """Inputs that are refused."""
     documents: frozenset[str] = frozenset()
     """Dotted paths of JSON documents, compared by what they mean."""
-    canonical: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+    canonical: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict[str, Callable[[Any], Any]])
     """By property: what a value means, where spelling differs in a way of the type's own."""
     ordered: frozenset[str] = frozenset()
     """Dotted paths of lists whose order counts; every other list is a set."""
@@ -110,7 +111,7 @@ class Spec:
     """Outputs that are always secret."""
     flatten: tuple[str, ...] = ()
     """Members of the answer whose own members are read as if they stood beside them."""
-    outputs: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict[str, str])
     """Templates of outputs that no answer of AWS holds."""
     missing: frozenset[str] = frozenset()
     """Error codes of this type that mean it does not exist."""

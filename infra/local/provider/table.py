@@ -1,7 +1,21 @@
 """The table: every resource type the provider knows, by its token."""
 
 from .handler import Handler
-from .services import appautoscaling, ec2_network, ec2_security, ecr, ecs, elb, iam, kms, monitoring, rds, s3, sagemaker, ssm
+from .services import (
+    appautoscaling,
+    ec2_network,
+    ec2_security,
+    ecr,
+    ecs,
+    elb,
+    iam,
+    kms,
+    monitoring,
+    rds,
+    s3,
+    sagemaker,
+    ssm,
+)
 
 _SERVICES = (
     appautoscaling,
@@ -19,4 +33,4 @@ _SERVICES = (
     ssm,
 )
 
-TABLE: dict[str, Handler] = {handler.spec.token: handler for service in _SERVICES for handler in service.HANDLERS}
+TABLE: dict[str, Handler] = {handler.spec.type: handler for service in _SERVICES for handler in service.HANDLERS}

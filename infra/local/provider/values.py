@@ -1,7 +1,7 @@
 """Between Pulumi's property values and plain Python: numbers, text, lists, dicts and `UNKNOWN`."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import pulumi
 from pulumi.provider.experimental.property_value import Computed, PropertyValue
@@ -32,7 +32,27 @@ _UNKNOWN_TEXTS = frozenset(
 UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 
-def plain(value: PropertyValue) -> Any:
+def is_mapping(value: Any) -> TypeGuard[Mapping[str, Any]]:
+    """Whether a plain value is an object or a map."""
+    return isinstance(value, Mapping)
+
+
+def is_sequence(value: Any) -> TypeGuard[list[Any]]:
+    """Whether a plain value is a list."""
+    return isinstance(value, list)
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """The object or map, an empty one where there is none."""
+    return value or {}
+
+
+def sequence(value: Any) -> list[Any]:
+    """The list, an empty one where there is none."""
+    return value or []
+
+
+def plain(value: PropertyValue) -> Any:  # noqa: PLR0911  # one return per kind reads as a table
     """The value without secrecy and dependencies; whole numbers become ints, unknowns `UNKNOWN`."""
     content = value.value
     if isinstance(content, Computed):
@@ -69,9 +89,9 @@ def wrap(value: Any, unknown: PropertyValue) -> PropertyValue:
         return PropertyValue(value)
     if isinstance(value, int | float):
         return PropertyValue(float(value))
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return PropertyValue({str(name): wrap(item, unknown) for name, item in value.items()})
-    if isinstance(value, Sequence):
+    if is_sequence(value):
         return PropertyValue([wrap(item, unknown) for item in value])
     raise TypeError(f"no property value for {type(value).__name__}")
 
@@ -89,8 +109,8 @@ def wrap_map(
 
 def has_unknown(value: Any) -> bool:
     """Whether anything inside is not known yet."""
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return any(has_unknown(item) for item in value.values())
-    if isinstance(value, list):
+    if is_sequence(value):
         return any(has_unknown(item) for item in value)
     return value is UNKNOWN

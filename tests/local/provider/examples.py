@@ -123,7 +123,8 @@ def model_data(stack: Stack) -> str:
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w:gz") as archive:
         entry = tarfile.TarInfo("model.json")
-        archive.addfile(entry, io.BytesIO(b""))
+        entry.size = 2
+        archive.addfile(entry, io.BytesIO(b"{}"))
     stack.client("s3").put_object(Bucket=bucket(stack), Key="model.tar.gz", Body=content.getvalue())
     return f"s3://{bucket(stack)}/model.tar.gz"
 
@@ -245,7 +246,7 @@ TAGS = {"Environment": "test", "Stage": "training"}
 
 EXAMPLES: dict[str, Example] = {
     "aws:ec2/vpc:Vpc": Example(
-        lambda stack: {"cidrBlock": "10.0.0.0/16", "enableDnsHostnames": True, "tags": TAGS},
+        lambda _: {"cidrBlock": "10.0.0.0/16", "enableDnsHostnames": True, "tags": TAGS},
         {"enableDnsHostnames": False},
         lambda stack, one: stack.client("ec2").modify_vpc_attribute(VpcId=one.id, EnableDnsSupport={"Value": False}),
         "enableDnsSupport",
@@ -277,7 +278,9 @@ EXAMPLES: dict[str, Example] = {
             "vpcId": vpc(stack),
             "description": "example",
             "egress": [{"protocol": "-1", "fromPort": 0, "toPort": 0, "cidrBlocks": ["0.0.0.0/0"]}],
-            "ingress": [{"protocol": "tcp", "fromPort": 443, "toPort": 443, "cidrBlocks": ["10.0.0.0/8"], "self": True}],
+            "ingress": [
+                {"protocol": "tcp", "fromPort": 443, "toPort": 443, "cidrBlocks": ["10.0.0.0/8"], "self": True}
+            ],
             "tags": TAGS,
         },
         {"ingress": []},
@@ -346,7 +349,9 @@ EXAMPLES: dict[str, Example] = {
             "description": "example",
             "enableKeyRotation": True,
             "deletionWindowInDays": 7,
-            "policy": allow("kms:*").replace('"Effect"', '"Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Effect"'),
+            "policy": allow("kms:*").replace(
+                '"Effect"', '"Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Effect"'
+            ),
             "tags": TAGS,
         },
         {"description": "another"},
@@ -362,7 +367,7 @@ EXAMPLES: dict[str, Example] = {
         "targetKeyId",
     ),
     "aws:s3/bucket:Bucket": Example(
-        lambda stack: {"forceDestroy": True, "tags": TAGS},
+        lambda _: {"forceDestroy": True, "tags": TAGS},
         {"tags": {"Stage": "serving"}},
         lambda stack, one: stack.client("s3").delete_bucket_tagging(Bucket=one.id),
         "tags",
@@ -471,7 +476,7 @@ EXAMPLES: dict[str, Example] = {
         "content",
     ),
     "aws:iam/role:Role": Example(
-        lambda stack: {"assumeRolePolicy": trust("sagemaker.amazonaws.com"), "description": "example", "tags": TAGS},
+        lambda _: {"assumeRolePolicy": trust("sagemaker.amazonaws.com"), "description": "example", "tags": TAGS},
         {"maxSessionDuration": 7200, "description": "another"},
         lambda stack, one: stack.client("iam").update_assume_role_policy(
             RoleName=one.id, PolicyDocument=trust("ec2.amazonaws.com")
@@ -498,7 +503,7 @@ EXAMPLES: dict[str, Example] = {
         "",
     ),
     "aws:iam/policy:Policy": Example(
-        lambda stack: {"policy": allow("s3:GetObject"), "description": "example", "tags": TAGS},
+        lambda _: {"policy": allow("s3:GetObject"), "description": "example", "tags": TAGS},
         {"policy": allow("s3:PutObject")},
         lambda stack, one: stack.client("iam").create_policy_version(
             PolicyArn=one.id, PolicyDocument=allow("*"), SetAsDefault=True
@@ -506,7 +511,7 @@ EXAMPLES: dict[str, Example] = {
         "policy",
     ),
     "aws:cloudwatch/logGroup:LogGroup": Example(
-        lambda stack: {"name": "/mlp/example", "retentionInDays": 30, "tags": TAGS},
+        lambda _: {"name": "/mlp/example", "retentionInDays": 30, "tags": TAGS},
         {"retentionInDays": 7},
         lambda stack, one: stack.client("logs").put_retention_policy(logGroupName=one.id, retentionInDays=90),
         "retentionInDays",
@@ -574,13 +579,13 @@ EXAMPLES: dict[str, Example] = {
         lambda stack, one: stack.client("ecr").delete_lifecycle_policy(repositoryName=one.id),
     ),
     "aws:ssm/parameter:Parameter": Example(
-        lambda stack: {"name": "/mlp/example/value", "type": "String", "value": "one", "tags": TAGS},
+        lambda _: {"name": "/mlp/example/value", "type": "String", "value": "one", "tags": TAGS},
         {"value": "two"},
         lambda stack, one: stack.client("ssm").put_parameter(Name=one.id, Value="three", Type="String", Overwrite=True),
         "value",
     ),
     "aws:ecs/cluster:Cluster": Example(
-        lambda stack: {"settings": [{"name": "containerInsights", "value": "enabled"}], "tags": TAGS},
+        lambda _: {"settings": [{"name": "containerInsights", "value": "enabled"}], "tags": TAGS},
         drift=lambda stack, one: stack.client("ecs").update_cluster(
             cluster=one.id, settings=[{"name": "containerInsights", "value": "disabled"}]
         ),
@@ -625,7 +630,9 @@ EXAMPLES: dict[str, Example] = {
         ),
         "dropInvalidHeaderFields",
     ),
-    "aws:lb/targetGroup:TargetGroup": Example(_target_group, {"deregistrationDelay": 15}, _unhealthy, "healthCheck.path"),
+    "aws:lb/targetGroup:TargetGroup": Example(
+        _target_group, {"deregistrationDelay": 15}, _unhealthy, "healthCheck.path"
+    ),
     "aws:lb/listener:Listener": Example(
         lambda stack: {
             "loadBalancerArn": shared(

@@ -50,7 +50,12 @@ class Stack:
         return f"urn:pulumi:test::mlp::mlp:index:Thing${token}::{name}"
 
     def check(
-        self, token: str, name: str, inputs: dict[str, Any], old: dict[str, PropertyValue] | None = None, seed: bytes = b"seed"
+        self,
+        token: str,
+        name: str,
+        inputs: dict[str, Any],
+        old: dict[str, PropertyValue] | None = None,
+        seed: bytes = b"seed",
     ) -> api.CheckResponse:
         request = api.CheckRequest(self.urn(token, name), old or {}, wrap_map(inputs), seed)
         return asyncio.run(self.provider.check(request))

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ..handler import Put, Scope
-from ..names import Name
-from ..spec import Call, Read, Spec, Tagging
+from infra.local.provider.handler import Put, Scope
+from infra.local.provider.names import Name
+from infra.local.provider.spec import Call, Read, Spec, Tagging
 
 _SCALED = {
     "ServiceNamespace": "{serviceNamespace}",
@@ -13,7 +13,7 @@ _SCALED = {
 }
 
 TARGET = Spec(
-    token="aws:appautoscaling/target:Target",
+    type="aws:appautoscaling/target:Target",
     service="application-autoscaling",
     id="{serviceNamespace}/{resourceId}/{scalableDimension}",
     create=Call(operation="RegisterScalableTarget"),
@@ -56,7 +56,7 @@ class Target(Put):
 
 
 POLICY = Spec(
-    token="aws:appautoscaling/policy:Policy",
+    type="aws:appautoscaling/policy:Policy",
     service="application-autoscaling",
     id="{serviceNamespace}/{resourceId}/{scalableDimension}/{name}",
     create=Call(operation="PutScalingPolicy"),

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra.local.errors import LocalError
-
-from ..handler import MARKER, Handler, Scope
-from ..spec import Call, Read, Spec, Tagging
+from infra.local.provider.handler import MARKER, Handler, Scope
+from infra.local.provider.spec import Call, Read, Spec, Tagging
+from infra.local.provider.values import mapping, sequence
 
 _MISSING = frozenset(
     (
@@ -43,7 +43,7 @@ def _modify(operation: str, id_member: str, name: str) -> Call:
 _VPC_ATTRIBUTES = ("enableDnsSupport", "enableDnsHostnames", "enableNetworkAddressUsageMetrics")
 
 VPC = Spec(
-    token="aws:ec2/vpc:Vpc",
+    type="aws:ec2/vpc:Vpc",
     service="ec2",
     id="@Vpc.VpcId",
     create=Call(operation="CreateVpc"),
@@ -97,7 +97,7 @@ VPC = Spec(
 )
 
 SUBNET = Spec(
-    token="aws:ec2/subnet:Subnet",
+    type="aws:ec2/subnet:Subnet",
     service="ec2",
     id="@Subnet.SubnetId",
     create=Call(operation="CreateSubnet"),
@@ -145,7 +145,7 @@ SUBNET = Spec(
 )
 
 ROUTE_TABLE = Spec(
-    token="aws:ec2/routeTable:RouteTable",
+    type="aws:ec2/routeTable:RouteTable",
     service="ec2",
     id="@RouteTable.RouteTableId",
     create=Call(operation="CreateRouteTable"),
@@ -187,13 +187,13 @@ class RouteTable(Handler):
         """Remove the routes that are not wanted, and add the missing ones."""
         if "routes" not in changed:
             return
-        wanted = scope.inputs.get("routes") or []
+        wanted = sequence(scope.inputs.get("routes"))
         parameters = [_route_parameters(scope, route) for route in wanted]
-        for route in (self.fetch(scope) or {}).get("Routes", ()):
+        for route in mapping(self.fetch(scope)).get("Routes", ()):
             if route not in parameters:
                 target = {key: value for key, value in route.items() if key.startswith("Destination")}
                 scope.call("DeleteRoute", RouteTableId=scope.id, **target)
-        present = (self.fetch(scope) or {}).get("Routes", ())
+        present = mapping(self.fetch(scope)).get("Routes", ())
         for route in parameters:
             if route not in present:
                 scope.call("CreateRoute", RouteTableId=scope.id, **route)
@@ -226,7 +226,7 @@ def _route_parameters(scope: Scope, route: Mapping[str, Any]) -> dict[str, Any]:
 
 
 ROUTE_TABLE_ASSOCIATION = Spec(
-    token="aws:ec2/routeTableAssociation:RouteTableAssociation",
+    type="aws:ec2/routeTableAssociation:RouteTableAssociation",
     service="ec2",
     id="@AssociationId",
     create=Call(operation="AssociateRouteTable"),
@@ -248,7 +248,7 @@ ROUTE_TABLE_ASSOCIATION = Spec(
 )
 
 FLOW_LOG = Spec(
-    token="aws:ec2/flowLog:FlowLog",
+    type="aws:ec2/flowLog:FlowLog",
     service="ec2",
     id="@FlowLogIds[0]",
     create=Call(operation="CreateFlowLogs"),
@@ -298,13 +298,13 @@ class FlowLog(Handler):
         for name, (kind, _) in _FLOW_LOG_SOURCES.items():
             if scope.inputs.get(name):
                 return {**params, "ResourceIds": [scope.inputs[name]], "ResourceType": kind}
-        raise LocalError(f"{self.spec.token}: one of vpcId, subnetId, eniId must be given; none was")
+        raise LocalError(f"{self.spec.type}: one of vpcId, subnetId, eniId must be given; none was")
 
     def create(self, scope: Scope) -> str:
         """Make the flow log; what AWS could not make it tells in a part of its answer."""
         created = super().create(scope)
         if not created:
-            raise LocalError(f"{self.spec.token}: AWS made no flow log of {scope.inputs.get('vpcId')}")
+            raise LocalError(f"{self.spec.type}: AWS made no flow log of {scope.inputs.get('vpcId')}")
         return created
 
     def outputs(self, scope: Scope, item: dict[str, Any]) -> dict[str, Any]:
@@ -316,7 +316,7 @@ class FlowLog(Handler):
 
 
 VPC_ENDPOINT = Spec(
-    token="aws:ec2/vpcEndpoint:VpcEndpoint",
+    type="aws:ec2/vpcEndpoint:VpcEndpoint",
     service="ec2",
     id="@VpcEndpoint.VpcEndpointId",
     create=Call(operation="CreateVpcEndpoint"),
@@ -380,11 +380,11 @@ class VpcEndpoint(Handler):
     def update(self, scope: Scope, changed: frozenset[str]) -> None:
         """Send what changed, memberships as what is added and removed."""
         super().update(scope, changed)
-        item = self.fetch(scope) or {}
+        item = mapping(self.fetch(scope))
         params: dict[str, Any] = {}
         for name in sorted(changed & _MEMBERSHIPS.keys()):
             member = _MEMBERSHIPS[name]
-            wanted, actual = set(scope.inputs.get(name) or ()), set(item.get(member) or ())
+            wanted, actual = set(sequence(scope.inputs.get(name))), set(sequence(item.get(member)))
             params[f"Add{member}"] = sorted(wanted - actual)
             params[f"Remove{member}"] = sorted(actual - wanted)
         params = {name: value for name, value in params.items() if value}

@@ -1,17 +1,22 @@
 """EC2: security groups and their rules."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from infra.local.errors import LocalError
+from infra.local.provider.handler import MARKER, Handler, Scope
+from infra.local.provider.names import Name
+from infra.local.provider.spec import Call, Read, Spec, Tagging
+from infra.local.provider.values import mapping, sequence
 
-from ..handler import MARKER, Handler, Scope
-from ..names import Name
-from ..spec import Call, Read, Spec, Tagging
 from .ec2_network import marker_filter
 
 _MISSING = frozenset(
-    ("InvalidGroup.NotFound", "InvalidGroupId.NotFound", "InvalidSecurityGroupRuleId.NotFound", "InvalidGroupId.Malformed")
+    (
+        "InvalidGroup.NotFound",
+        "InvalidGroupId.NotFound",
+        "InvalidSecurityGroupRuleId.NotFound",
+        "InvalidGroupId.Malformed",
+    )
 )
 
 Rule = tuple[str, int | None, int | None, str, str, str]
@@ -38,7 +43,7 @@ def wanted_rules(blocks: list[dict[str, Any]], group_id: str) -> set[Rule]:
         ports = _ports(protocol, block.get("fromPort"), block.get("toPort"))
         text = block.get("description") or ""
         for name, kind in _SOURCES.items():
-            rules |= {(protocol, *ports, kind, source, text) for source in block.get(name) or ()}
+            rules |= {(protocol, *ports, kind, source, text) for source in sequence(block.get(name))}
         if block.get("self"):
             rules.add((protocol, *ports, "GroupId", group_id, text))
     return rules
@@ -48,15 +53,15 @@ def actual_rules(answers: list[dict[str, Any]], *, egress: bool) -> dict[Rule, s
     """Rules without a marker, which no resource of their own stands for, with their ids."""
     found: dict[Rule, str] = {}
     for answer in answers:
-        marked = any(tag["Key"] == MARKER for tag in answer.get("Tags") or ())
+        marked = any(tag["Key"] == MARKER for tag in sequence(answer.get("Tags")))
         if bool(answer.get("IsEgress")) is not egress or marked:
             continue
         protocol = str(answer["IpProtocol"])
         ports = _ports(protocol, answer.get("FromPort"), answer.get("ToPort"))
-        sources = {**answer, "GroupId": (answer.get("ReferencedGroupInfo") or {}).get("GroupId")}
+        sources = {**answer, "GroupId": mapping(answer.get("ReferencedGroupInfo")).get("GroupId")}
         for kind in _SOURCES.values():
-            if sources.get(kind):
-                rule = (protocol, *ports, kind, sources[kind], answer.get("Description") or "")
+            if isinstance(sources.get(kind), str):
+                rule = (protocol, *ports, kind, str(sources[kind]), answer.get("Description") or "")
                 found[rule] = answer["SecurityGroupRuleId"]
     return found
 
@@ -107,7 +112,7 @@ class SecurityGroup(Handler):
         result = super().outputs(scope, {**item, "ingress": None, "egress": None})
         for name in ("ingress", "egress"):
             actual = set(actual_rules(item["Rules"], egress=name == "egress"))
-            before = scope.inputs.get(name) or scope.state.get(name) or []
+            before = scope.inputs.get(name) or sequence(scope.state.get(name))
             same = wanted_rules(before, scope.id) == actual
             result[name] = before if same else as_blocks(actual, scope.id)
         return result
@@ -120,8 +125,8 @@ class SecurityGroup(Handler):
         """Revoke the rules that are not wanted and authorize the missing ones."""
         for name in sorted(changed & {"ingress", "egress"}):
             direction = name.capitalize()
-            wanted = wanted_rules(scope.inputs.get(name) or [], scope.id)
-            actual = actual_rules((self.fetch(scope) or {})["Rules"], egress=name == "egress")
+            wanted = wanted_rules(sequence(scope.inputs.get(name)), scope.id)
+            actual = actual_rules(mapping(self.fetch(scope))["Rules"], egress=name == "egress")
             surplus = [rule_id for rule, rule_id in actual.items() if rule not in wanted]
             if surplus:
                 scope.call(f"RevokeSecurityGroup{direction}", GroupId=scope.id, SecurityGroupRuleIds=surplus)
@@ -142,7 +147,7 @@ class DefaultSecurityGroup(SecurityGroup):
         filters = [{"Name": "vpc-id", "Values": [scope.inputs["vpcId"]]}, {"Name": "group-name", "Values": ["default"]}]
         found = scope.call("DescribeSecurityGroups", Filters=filters)["SecurityGroups"]
         if not found:
-            raise LocalError(f"{self.spec.token}: VPC {scope.inputs['vpcId']} has no default security group")
+            raise LocalError(f"{self.spec.type}: VPC {scope.inputs['vpcId']} has no default security group")
         scope.id = found[0]["GroupId"]
         self.created(scope)
         self.put_tags(scope, {**scope.all_tags(), MARKER: scope.token}, [])
@@ -154,7 +159,7 @@ class SecurityGroupRule(Handler):
 
     @property
     def _direction(self) -> str:
-        return "Egress" if "Egress" in self.spec.token else "Ingress"
+        return "Egress" if "Egress" in self.spec.type else "Ingress"
 
     def amend(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """The rule as the one permission of the call."""
@@ -166,7 +171,7 @@ class SecurityGroupRule(Handler):
 
     def outputs(self, scope: Scope, item: dict[str, Any]) -> dict[str, Any]:
         """The rule's properties; ports only where the protocol has them."""
-        item = {**item, "ReferencedSecurityGroupId": (item.get("ReferencedGroupInfo") or {}).get("GroupId")}
+        item = {**item, "ReferencedSecurityGroupId": mapping(item.get("ReferencedGroupInfo")).get("GroupId")}
         if item.get("IpProtocol") == "-1":
             item |= {"FromPort": None, "ToPort": None}
         result = super().outputs(scope, item)
@@ -198,7 +203,7 @@ def _single(scope: Scope) -> Rule:
     }
     given = [(kind, scope.inputs[name]) for name, kind in names.items() if scope.inputs.get(name)]
     if len(given) != 1:
-        raise LocalError(f"{scope.spec.token}: exactly one of {', '.join(names)} must be given, got {len(given)}")
+        raise LocalError(f"{scope.spec.type}: exactly one of {', '.join(names)} must be given, got {len(given)}")
     protocol = str(scope.inputs["ipProtocol"])
     ports = _ports(protocol, scope.inputs.get("fromPort"), scope.inputs.get("toPort"))
     return (protocol, *ports, *given[0], scope.inputs.get("description") or "")
@@ -207,7 +212,7 @@ def _single(scope: Scope) -> Rule:
 def _rule_spec(direction: str) -> Spec:
     rules = [{"Name": "group-id", "Values": ["{securityGroupId}"]}, *marker_filter()]
     return Spec(
-        token=f"aws:vpc/securityGroup{direction}Rule:SecurityGroup{direction}Rule",
+        type=f"aws:vpc/securityGroup{direction}Rule:SecurityGroup{direction}Rule",
         service="ec2",
         id="@SecurityGroupRules[0].SecurityGroupRuleId",
         create=Call(operation=f"AuthorizeSecurityGroup{direction}"),
@@ -248,7 +253,7 @@ _GROUP_READ = Read(operation="DescribeSecurityGroups", params={"GroupIds": ["{id
 _GROUP_ARN = {"arn": "arn:{partition}:ec2:{region}:{account}:security-group/{id}"}
 
 SECURITY_GROUP = Spec(
-    token="aws:ec2/securityGroup:SecurityGroup",
+    type="aws:ec2/securityGroup:SecurityGroup",
     service="ec2",
     id="@GroupId",
     create=Call(operation="CreateSecurityGroup"),
@@ -270,7 +275,7 @@ SECURITY_GROUP = Spec(
 )
 
 DEFAULT_SECURITY_GROUP = Spec(
-    token="aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
+    type="aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
     service="ec2",
     id="@GroupId",
     create=Call(operation="DescribeSecurityGroups"),

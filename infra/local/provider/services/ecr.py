@@ -1,14 +1,14 @@
 """ECR: image repositories and their lifecycle policies."""
 
-from ..handler import Handler, Put
-from ..names import Name
-from ..spec import Call, Read, Spec, Tagging
+from infra.local.provider.handler import Handler, Put
+from infra.local.provider.names import Name
+from infra.local.provider.spec import Call, Read, Spec, Tagging
 
 _ARN = "arn:{partition}:ecr:{region}:{account}:repository/{id}"
 _MISSING = frozenset(("RepositoryNotFoundException", "LifecyclePolicyNotFoundException"))
 
 REPOSITORY = Spec(
-    token="aws:ecr/repository:Repository",
+    type="aws:ecr/repository:Repository",
     service="ecr",
     id="{name}",
     create=Call(operation="CreateRepository"),
@@ -43,7 +43,7 @@ REPOSITORY = Spec(
 
 
 LIFECYCLE_POLICY = Spec(
-    token="aws:ecr/lifecyclePolicy:LifecyclePolicy",
+    type="aws:ecr/lifecyclePolicy:LifecyclePolicy",
     service="ecr",
     id="{repository}",
     create=Call(operation="PutLifecyclePolicy"),

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra.local.errors import LocalError
-
-from ..convert import Conversion
-from ..handler import MARKER, Handler, Scope
-from ..names import Name
-from ..spec import Call, Read, Spec, Tagging
+from infra.local.provider.convert import Conversion
+from infra.local.provider.handler import MARKER, Handler, Scope
+from infra.local.provider.names import Name
+from infra.local.provider.spec import Call, Read, Spec, Tagging
+from infra.local.provider.values import is_sequence, mapping
 
 _MISSING = frozenset(("ClusterNotFoundException", "ServiceNotFoundException"))
 _TAGS = Tagging(
@@ -20,7 +20,7 @@ _TAGS = Tagging(
 )
 
 CLUSTER = Spec(
-    token="aws:ecs/cluster:Cluster",
+    type="aws:ecs/cluster:Cluster",
     service="ecs",
     id="@cluster.clusterArn",
     create=Call(operation="CreateCluster"),
@@ -81,7 +81,10 @@ def _container(container: Mapping[str, Any]) -> dict[str, Any]:
 
 def _volume(volumes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
-        {**{name: value for name, value in volume.items() if name != "hostPath"}, "host": {"sourcePath": volume["hostPath"]}}
+        {
+            **{name: value for name, value in volume.items() if name != "hostPath"},
+            "host": {"sourcePath": volume["hostPath"]},
+        }
         if volume.get("hostPath")
         else volume
         for volume in volumes
@@ -89,7 +92,7 @@ def _volume(volumes: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 TASK_DEFINITION = Spec(
-    token="aws:ecs/taskDefinition:TaskDefinition",
+    type="aws:ecs/taskDefinition:TaskDefinition",
     service="ecs",
     id="@taskDefinition.taskDefinitionArn",
     create=Call(operation="RegisterTaskDefinition"),
@@ -125,7 +128,7 @@ TASK_DEFINITION = Spec(
     from_aws={
         "containerDefinitions": lambda containers: json.dumps(containers, sort_keys=True),
         "volumes": lambda volumes: [
-            {**volume, **({"sourcePath": path} if (path := (volume.get("host") or {}).get("sourcePath")) else {})}
+            {**volume, **({"sourcePath": path} if (path := mapping(volume.get("host")).get("sourcePath")) else {})}
             for volume in volumes
         ],
     },
@@ -167,7 +170,10 @@ class TaskDefinition(Handler):
             return params
         shape = scope.cloud.model("ecs").operation_model("RegisterTaskDefinition").input_shape
         conversion = Conversion({}, {})
-        return {**params, "volumes": conversion.value(_volume(volumes), _member(shape, "volumes"), "volumes", "volumes")}
+        return {
+            **params,
+            "volumes": conversion.value(_volume(volumes), _member(shape, "volumes"), "volumes", "volumes"),
+        }
 
     def outputs(self, scope: Scope, item: dict[str, Any]) -> dict[str, Any]:
         """The revision's properties."""
@@ -186,7 +192,7 @@ def _member(shape: Any, name: str) -> Any:
 
 def _is_json_list(text: str) -> bool:
     try:
-        return isinstance(json.loads(text), list)
+        return is_sequence(json.loads(text))
     except ValueError:
         return False
 
@@ -208,7 +214,7 @@ _SERVICE_UPDATE = (
 )
 
 SERVICE = Spec(
-    token="aws:ecs/service:Service",
+    type="aws:ecs/service:Service",
     service="ecs",
     id="@service.serviceArn",
     create=Call(operation="CreateService"),
@@ -342,7 +348,7 @@ class Service(Handler):
             return
         deadline = time.monotonic() + self.timeout_seconds
         while True:
-            item = self.fetch(scope) or {}
+            item = mapping(self.fetch(scope))
             if len(item.get("deployments", ())) <= 1 and item.get("runningCount") == item.get("desiredCount"):
                 return
             if time.monotonic() > deadline:

@@ -4,9 +4,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ..handler import Handler, Scope
-from ..names import Name
-from ..spec import Call, Read, Spec, Tagging
+from infra.local.provider.handler import Handler, Scope
+from infra.local.provider.names import Name
+from infra.local.provider.spec import Call, Read, Spec, Tagging
+from infra.local.provider.values import is_mapping, mapping, sequence
 
 _MISSING = frozenset(("LoadBalancerNotFound", "TargetGroupNotFound", "ListenerNotFound"))
 _TAGS = Tagging(
@@ -29,7 +30,7 @@ class Attributed(Handler):
         for path, key in self.attributes.items():
             outer, _, inner = path.partition(".")
             value = scope.inputs.get(outer)
-            value = value.get(inner) if inner and isinstance(value, dict) else value
+            value = value.get(inner) if inner and is_mapping(value) else value
             if outer in names and value is not None:
                 found.append({"Key": key, "Value": str(value).lower() if isinstance(value, bool) else str(value)})
         return found
@@ -88,7 +89,7 @@ _LOAD_BALANCER_ATTRIBUTES = {
 }
 
 LOAD_BALANCER = Spec(
-    token="aws:lb/loadBalancer:LoadBalancer",
+    type="aws:lb/loadBalancer:LoadBalancer",
     service="elbv2",
     id="@LoadBalancers[0].LoadBalancerArn",
     create=Call(operation="CreateLoadBalancer"),
@@ -158,7 +159,7 @@ class LoadBalancer(Attributed):
         """Set the attributes and wait until it is active."""
         super().created(scope)
         deadline = time.monotonic() + 600
-        while ((self.fetch(scope) or {}).get("State") or {}).get("Code") == "provisioning":
+        while (mapping(mapping(self.fetch(scope)).get("State"))).get("Code") == "provisioning":
             if time.monotonic() > deadline:
                 return
             time.sleep(0.2)
@@ -197,7 +198,7 @@ _TARGET_GROUP_ATTRIBUTES = {
 }
 
 TARGET_GROUP = Spec(
-    token="aws:lb/targetGroup:TargetGroup",
+    type="aws:lb/targetGroup:TargetGroup",
     service="elbv2",
     id="@TargetGroups[0].TargetGroupArn",
     create=Call(operation="CreateTargetGroup"),
@@ -235,7 +236,7 @@ class TargetGroup(Attributed):
         return {**params, **self._health_check(scope)}
 
     def _health_check(self, scope: Scope) -> dict[str, Any]:
-        check = scope.inputs.get("healthCheck") or {}
+        check = mapping(scope.inputs.get("healthCheck"))
         members = {_HEALTH_CHECK[name]: value for name, value in check.items() if value is not None}
         if "Matcher" in members:
             grpc = str(scope.inputs.get("protocolVersion", "")).upper() == "GRPC"
@@ -247,7 +248,7 @@ class TargetGroup(Attributed):
         item = super().fetch(scope)
         if item is not None:
             check = {name: item[member] for name, member in _HEALTH_CHECK.items() if member in item}
-            if isinstance(check.get("matcher"), dict):
+            if is_mapping(check.get("matcher")):
                 check["matcher"] = check["matcher"].get("HttpCode") or check["matcher"].get("GrpcCode")
             item["healthCheck"] = check
         return item
@@ -264,7 +265,7 @@ class TargetGroup(Attributed):
 
 
 LISTENER = Spec(
-    token="aws:lb/listener:Listener",
+    type="aws:lb/listener:Listener",
     service="elbv2",
     id="@Listeners[0].ListenerArn",
     create=Call(operation="CreateListener"),
@@ -273,7 +274,15 @@ LISTENER = Spec(
         Call(
             operation="ModifyListener",
             params={"ListenerArn": "{id}"},
-            send=("alpnPolicy", "certificateArn", "defaultActions", "mutualAuthentication", "port", "protocol", "sslPolicy"),
+            send=(
+                "alpnPolicy",
+                "certificateArn",
+                "defaultActions",
+                "mutualAuthentication",
+                "port",
+                "protocol",
+                "sslPolicy",
+            ),
         ),
     ),
     delete=Call(operation="DeleteListener", params={"ListenerArn": "{id}"}),
@@ -349,14 +358,14 @@ class Listener(Handler):
         item = super().fetch(scope)
         if item is None:
             return None
-        wanted = scope.inputs.get("defaultActions") or scope.state.get("defaultActions") or []
-        weighted = any(isinstance(action, dict) and action.get("forward") for action in wanted)
+        wanted = scope.inputs.get("defaultActions") or sequence(scope.state.get("defaultActions"))
+        weighted = any(is_mapping(action) and action.get("forward") for action in wanted)
         item["DefaultActions"] = [_said_once(action, weighted=weighted) for action in item.get("DefaultActions", ())]
         return item
 
 
 def _said_once(action: Mapping[str, Any], *, weighted: bool) -> dict[str, Any]:
-    groups = (action.get("ForwardConfig") or {}).get("TargetGroups") or []
+    groups = sequence(mapping(action.get("ForwardConfig")).get("TargetGroups"))
     if weighted:
         return {name: value for name, value in action.items() if name != "TargetGroupArn"}
     single = {name: value for name, value in action.items() if name != "ForwardConfig"}

@@ -3,9 +3,10 @@
 import json
 from typing import Any
 
-from ..handler import Handler, Put, Scope
-from ..names import Name
-from ..spec import Call, Read, Spec, Tagging
+from infra.local.provider.handler import Handler, Put, Scope
+from infra.local.provider.names import Name
+from infra.local.provider.spec import Call, Read, Spec, Tagging
+from infra.local.provider.values import mapping
 
 
 def _document(value: Any) -> str:
@@ -14,7 +15,7 @@ def _document(value: Any) -> str:
 
 
 ROLE = Spec(
-    token="aws:iam/role:Role",
+    type="aws:iam/role:Role",
     service="iam",
     id="{name}",
     create=Call(operation="CreateRole"),
@@ -80,7 +81,7 @@ class Role(Handler):
             else:
                 scope.call("DeleteRolePermissionsBoundary", RoleName=scope.id)
         if changed & {"inlinePolicies", "managedPolicyArns"}:
-            self._bring_policies(scope, self.fetch(scope) or {})
+            self._bring_policies(scope, mapping(self.fetch(scope)))
 
     def _bring_policies(self, scope: Scope, item: dict[str, Any]) -> None:
         managed = scope.inputs.get("managedPolicyArns")
@@ -100,7 +101,7 @@ class Role(Handler):
 
     def delete(self, scope: Scope) -> None:
         """Delete the role, after whatever is still attached: AWS refuses a role that holds policies."""
-        item = self.fetch(scope) or {}
+        item = mapping(self.fetch(scope))
         for arn in item.get("ManagedPolicyArns", ()):
             scope.call("DetachRolePolicy", RoleName=scope.id, PolicyArn=arn)
         for policy in item.get("InlinePolicies", ()):
@@ -109,7 +110,7 @@ class Role(Handler):
 
 
 ROLE_POLICY = Spec(
-    token="aws:iam/rolePolicy:RolePolicy",
+    type="aws:iam/rolePolicy:RolePolicy",
     service="iam",
     id="{role}:{name}",
     create=Call(operation="PutRolePolicy"),
@@ -125,7 +126,7 @@ ROLE_POLICY = Spec(
 )
 
 ROLE_POLICY_ATTACHMENT = Spec(
-    token="aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+    type="aws:iam/rolePolicyAttachment:RolePolicyAttachment",
     service="iam",
     id="{role}/{policyArn}",
     create=Call(operation="AttachRolePolicy"),
@@ -142,7 +143,7 @@ ROLE_POLICY_ATTACHMENT = Spec(
 )
 
 POLICY = Spec(
-    token="aws:iam/policy:Policy",
+    type="aws:iam/policy:Policy",
     service="iam",
     id="@Policy.Arn",
     create=Call(operation="CreatePolicy"),

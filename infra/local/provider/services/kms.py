@@ -2,21 +2,19 @@
 
 from typing import Any
 
-from ..cloud import Refused
-from ..handler import MARKER, Handler, Scope
-from ..names import Name
-from ..spec import Call, Read, Spec, Tagging
+from infra.local.provider.cloud import RefusedError
+from infra.local.provider.handler import MARKER, Handler, Scope
+from infra.local.provider.names import Name
+from infra.local.provider.spec import Call, Read, Spec, Tagging
 
 KEY = Spec(
-    token="aws:kms/key:Key",
+    type="aws:kms/key:Key",
     service="kms",
     id="@KeyMetadata.KeyId",
     create=Call(operation="CreateKey"),
     read=Read(operation="DescribeKey", params={"KeyId": "{id}"}, select="KeyMetadata"),
     more=(
-        Read(
-            operation="GetKeyPolicy", params={"KeyId": "{id}", "PolicyName": "default"}, select="Policy", at="Policy"
-        ),
+        Read(operation="GetKeyPolicy", params={"KeyId": "{id}", "PolicyName": "default"}, select="Policy", at="Policy"),
         Read(operation="GetKeyRotationStatus", params={"KeyId": "{id}"}),
     ),
     updates=(
@@ -72,7 +70,7 @@ class Key(Handler):
     def _is_mine(self, scope: Scope) -> bool:
         try:
             tags = scope.call("ListResourceTags", KeyId=scope.id)["Tags"]
-        except Refused:
+        except RefusedError:
             return False  # AWS's own keys show their tags to nobody
         marked = {"TagKey": MARKER, "TagValue": scope.token} in tags
         return marked and self.fetch(scope) is not None
@@ -108,7 +106,7 @@ class Key(Handler):
 
 
 ALIAS = Spec(
-    token="aws:kms/alias:Alias",
+    type="aws:kms/alias:Alias",
     service="kms",
     id="{name}",
     create=Call(operation="CreateAlias"),

@@ -3,21 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..convert import Conversion
-from ..handler import Handler, Put, Scope
-from ..names import Name
-from ..spec import Call, Read, Spec, Tagging
+from infra.local.provider.convert import Conversion
+from infra.local.provider.handler import Handler, Put, Scope
+from infra.local.provider.names import Name
+from infra.local.provider.spec import Call, Read, Spec, Tagging
 
 _LOG_GROUP_ARN = "arn:{partition}:logs:{region}:{account}:log-group:{id}"
 
 # PutRetentionPolicy's documentation; the service model knows only that it is a number. 0 keeps events for ever.
 _RETENTION_DAYS = (
-    (0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731)
-    + (1096, 1827, 2192, 2557, 2922, 3288, 3653)
-)  # fmt: skip
+    *(0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
 
 LOG_GROUP = Spec(
-    token="aws:cloudwatch/logGroup:LogGroup",
+    type="aws:cloudwatch/logGroup:LogGroup",
     service="logs",
     id="{name}",
     create=Call(operation="CreateLogGroup"),
@@ -91,7 +91,7 @@ def _metric_stat(metric: Mapping[str, Any]) -> dict[str, Any]:
 
 
 METRIC_ALARM = Spec(
-    token="aws:cloudwatch/metricAlarm:MetricAlarm",
+    type="aws:cloudwatch/metricAlarm:MetricAlarm",
     service="cloudwatch",
     id="{name}",
     create=Call(operation="PutMetricAlarm"),

@@ -4,11 +4,11 @@ import time
 from typing import Any
 
 from infra.local.errors import LocalError
-
-from ..convert import Conversion
-from ..handler import Handler, Scope
-from ..names import Name
-from ..spec import Call, Read, Spec, Tagging
+from infra.local.provider.convert import Conversion
+from infra.local.provider.handler import Handler, Scope
+from infra.local.provider.names import Name
+from infra.local.provider.spec import Call, Read, Spec, Tagging
+from infra.local.provider.values import mapping, sequence
 
 _MISSING = frozenset(
     (
@@ -34,7 +34,7 @@ def _arn(kind: str) -> str:
 
 
 SUBNET_GROUP = Spec(
-    token="aws:rds/subnetGroup:SubnetGroup",
+    type="aws:rds/subnetGroup:SubnetGroup",
     service="rds",
     id="{name}",
     create=Call(operation="CreateDBSubnetGroup"),
@@ -64,7 +64,7 @@ SUBNET_GROUP = Spec(
 )
 
 PARAMETER_GROUP = Spec(
-    token="aws:rds/parameterGroup:ParameterGroup",
+    type="aws:rds/parameterGroup:ParameterGroup",
     service="rds",
     id="{name}",
     create=Call(operation="CreateDBParameterGroup", send=("name", "family", "description")),
@@ -116,12 +116,12 @@ class ParameterGroup(Handler):
                 "ParameterValue": str(parameter["value"]),
                 "ApplyMethod": parameter.get("applyMethod") or "immediate",
             }
-            for parameter in scope.inputs.get("parameters") or []
+            for parameter in sequence(scope.inputs.get("parameters"))
         ]
         names = {parameter["ParameterName"] for parameter in wanted}
         gone = [
             {"ParameterName": one["ParameterName"], "ApplyMethod": one.get("ApplyMethod") or "immediate"}
-            for one in (self.fetch(scope) or {}).get("Parameters") or []
+            for one in sequence(mapping(self.fetch(scope)).get("Parameters"))
             if one["ParameterName"] not in names
         ]
         for start in range(0, len(wanted), 20):
@@ -165,7 +165,7 @@ _MODIFIED = (
 )
 
 INSTANCE = Spec(
-    token="aws:rds/instance:Instance",
+    type="aws:rds/instance:Instance",
     service="rds",
     id="{identifier}",
     create=Call(operation="CreateDBInstance"),
@@ -332,20 +332,20 @@ class Instance(Handler):
         item = super().fetch(scope)
         if item is None:
             return None
-        endpoint = item.pop("Endpoint", None) or {}
-        secret = item.get("MasterUserSecret")
+        endpoint = mapping(item.pop("Endpoint", None))
+        secret = mapping(item.get("MasterUserSecret"))
         item |= {
             "Address": endpoint.get("Address"),
             "Port": endpoint.get("Port"),
             "HostedZoneId": endpoint.get("HostedZoneId"),
             "VpcSecurityGroupIds": [group["VpcSecurityGroupId"] for group in item.get("VpcSecurityGroups", ())],
-            "DBSubnetGroupName": (item.get("DBSubnetGroup") or {}).get("DBSubnetGroupName"),
+            "DBSubnetGroupName": mapping(item.get("DBSubnetGroup")).get("DBSubnetGroupName"),
             "MasterUserSecret": [secret] if secret else None,
             "ManageMasterUserPassword": bool(secret) or None,
-            "MasterUserSecretKmsKeyId": (secret or {}).get("KmsKeyId"),
+            "MasterUserSecretKmsKeyId": secret.get("KmsKeyId"),
         }
-        groups = item.get("DBParameterGroups") or [{}]
-        item["DBParameterGroupName"] = groups[0].get("DBParameterGroupName")
+        groups = sequence(item.get("DBParameterGroups"))
+        item["DBParameterGroupName"] = groups[0].get("DBParameterGroupName") if groups else None
         return item
 
     def outputs(self, scope: Scope, item: dict[str, Any]) -> dict[str, Any]:
@@ -366,8 +366,8 @@ class Instance(Handler):
         """Send what changed at once, and wait until it is done."""
         super().update(scope, changed)
         if "enabledCloudwatchLogsExports" in changed:
-            wanted = set(scope.inputs.get("enabledCloudwatchLogsExports") or ())
-            actual = set((self.fetch(scope) or {}).get("EnabledCloudwatchLogsExports") or ())
+            wanted = set(sequence(scope.inputs.get("enabledCloudwatchLogsExports")))
+            actual = set(sequence(mapping(self.fetch(scope)).get("EnabledCloudwatchLogsExports")))
             exports = {"EnableLogTypes": sorted(wanted - actual), "DisableLogTypes": sorted(actual - wanted)}
             scope.call("ModifyDBInstance", DBInstanceIdentifier=scope.id, CloudwatchLogsExportConfiguration=exports)
         self._wait(scope, frozenset(("available", "stopped", "storage-optimization")))
@@ -395,7 +395,9 @@ class Instance(Handler):
         while (item := self.fetch(scope)) is not None and item.get("DBInstanceStatus") not in settled:
             status = item.get("DBInstanceStatus")
             if status in {"failed", "incompatible-parameters", "incompatible-network", "storage-full"}:
-                raise LocalError(f"database {scope.id} is {status}; see its log and events, mend the cause, deploy again")
+                raise LocalError(
+                    f"database {scope.id} is {status}; see its log and events, mend the cause, deploy again"
+                )
             if time.monotonic() > deadline:
                 raise LocalError(f"database {scope.id} is still {status} after {self.timeout_seconds:.0f} s")
             time.sleep(self.poll_seconds)

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -9,11 +10,10 @@ from urllib.parse import urlencode
 import pulumi
 
 from infra.local.errors import LocalError
-
-from ..convert import Conversion
-from ..handler import Handler, Put, Scope
-from ..names import Name
-from ..spec import Call, Read, Spec, Tagging
+from infra.local.provider.convert import Conversion
+from infra.local.provider.handler import Handler, Put, Scope
+from infra.local.provider.names import Name
+from infra.local.provider.spec import Call, Read, Spec, Tagging
 
 _MISSING = frozenset(("NoSuchBucket", "NoSuchKey", "404"))
 
@@ -26,7 +26,7 @@ _HOSTED_ZONES = {
 }
 
 BUCKET = Spec(
-    token="aws:s3/bucket:Bucket",
+    type="aws:s3/bucket:Bucket",
     service="s3",
     id="{bucket}",
     create=Call(operation="CreateBucket", send=("bucket", "objectLockEnabled", "acl")),
@@ -85,7 +85,7 @@ class Bucket(Handler):
             return params
         return {**params, "CreateBucketConfiguration": {"LocationConstraint": scope.region}}
 
-    def put_tags(self, scope: Scope, added: dict[str, str], removed: list[str]) -> None:
+    def put_tags(self, scope: Scope, added: Mapping[str, str], removed: list[str]) -> None:
         """S3 takes the whole set at once."""
         del removed
         pairs = [{"Key": key, "Value": value} for key, value in added.items()]
@@ -121,7 +121,7 @@ def _configuration(kind: str, put: Call, get: Read, delete: Call | None, **more:
     if delete:
         delete = Call(operation=delete.operation, params={"Bucket": "{id}", **delete.params})
     return Spec(
-        token=f"aws:s3/{kind[0].lower()}{kind[1:]}:{kind}",
+        type=f"aws:s3/{kind[0].lower()}{kind[1:]}:{kind}",
         service="s3",
         id="{bucket}",
         create=put,
@@ -162,14 +162,31 @@ OWNERSHIP_CONTROLS = _configuration(
     Call(operation="DeleteBucketOwnershipControls"),
 )
 
+
+def _unless_disabled(value: Any) -> Any:
+    return None if value == "Disabled" else value
+
+
+def _as_encryption_types(value: Any) -> Any:
+    return {"encryptionType": value}
+
+
+def _encryption_types(value: Any) -> Any:
+    return value.get("EncryptionType")
+
+
 VERSIONING = _configuration(
     "BucketVersioning",
     Call(operation="PutBucketVersioning", send=("versioningConfiguration",)),
-    Read(operation="GetBucketVersioning", select="Status && {Status: Status, MFADelete: MFADelete}", at="VersioningConfiguration"),
+    Read(
+        operation="GetBucketVersioning",
+        select="Status && {Status: Status, MFADelete: MFADelete}",
+        at="VersioningConfiguration",
+    ),
     Call(operation="PutBucketVersioning", params={"VersioningConfiguration": {"Status": "Suspended"}}),
     unsupported=frozenset(("mfa", "expectedBucketOwner")),
     # "Disabled" is how the provider spells a bucket that never had versions: AWS answers nothing.
-    from_aws={"versioningConfiguration.mfaDelete": lambda value: None if value == "Disabled" else value},
+    from_aws={"versioningConfiguration.mfaDelete": _unless_disabled},
 )
 
 ENCRYPTION = _configuration(
@@ -181,8 +198,8 @@ ENCRYPTION = _configuration(
         absent=frozenset(("ServerSideEncryptionConfigurationNotFoundError",)),
     ),
     Call(operation="DeleteBucketEncryption"),
-    to_aws={"rules.blockedEncryptionTypes": lambda value: {"encryptionType": value}},
-    from_aws={"rules.blockedEncryptionTypes": lambda value: value.get("EncryptionType")},
+    to_aws={"rules.blockedEncryptionTypes": _as_encryption_types},
+    from_aws={"rules.blockedEncryptionTypes": _encryption_types},
     computed=frozenset(("rules.blockedEncryptionTypes",)),
     unsupported=frozenset(("expectedBucketOwner",)),
 )
@@ -190,9 +207,7 @@ ENCRYPTION = _configuration(
 LIFECYCLE = _configuration(
     "BucketLifecycleConfiguration",
     Call(operation="PutBucketLifecycleConfiguration", into="LifecycleConfiguration", send=("rules",)),
-    Read(
-        operation="GetBucketLifecycleConfiguration", absent=frozenset(("NoSuchLifecycleConfiguration",))
-    ),
+    Read(operation="GetBucketLifecycleConfiguration", absent=frozenset(("NoSuchLifecycleConfiguration",))),
     Call(operation="DeleteBucketLifecycle"),
     computed=frozenset(("transitionDefaultMinimumObjectSize",)),
     unsupported=frozenset(("expectedBucketOwner", "transitionDefaultMinimumObjectSize")),
@@ -244,7 +259,7 @@ class PublicAccessBlock(Put):
 _BODY = ("content", "contentBase64", "source")
 
 OBJECT = Spec(
-    token="aws:s3/bucketObjectv2:BucketObjectv2",
+    type="aws:s3/bucketObjectv2:BucketObjectv2",
     service="s3",
     id="{bucket}/{key}",
     create=Call(operation="PutObject"),
@@ -252,9 +267,7 @@ OBJECT = Spec(
     delete=Call(operation="DeleteObject", params={"Bucket": "{bucket}", "Key": "{key}"}),
     tags=Tagging(
         member="",
-        read=Read(
-            operation="GetObjectTagging", params={"Bucket": "{bucket}", "Key": "{key}"}, select="TagSet"
-        ),
+        read=Read(operation="GetObjectTagging", params={"Bucket": "{bucket}", "Key": "{key}"}, select="TagSet"),
         tag=Call(operation="PutObjectTagging"),
     ),
     name=Name("key", max=1024),
@@ -294,7 +307,9 @@ def body_of(inputs: dict[str, Any]) -> bytes:
         try:
             return Path(source.path).read_bytes()
         except OSError as error:
-            raise LocalError(f"source: {source.path} cannot be read: {error.strerror}; give a file that exists") from error
+            raise LocalError(
+                f"source: {source.path} cannot be read: {error.strerror}; give a file that exists"
+            ) from error
     if isinstance(source, pulumi.StringAsset):
         return source.text.encode()
     if source is not None:
@@ -316,11 +331,13 @@ class BucketObject(Put):
         tags = {"Tagging": urlencode(scope.all_tags())} if scope.all_tags() else {}
         return {**params, "Body": body_of(scope.inputs), **tags}
 
-    def put_tags(self, scope: Scope, added: dict[str, str], removed: list[str]) -> None:
+    def put_tags(self, scope: Scope, added: Mapping[str, str], removed: list[str]) -> None:
         """S3 takes the whole set at once; a new object has them from its creation."""
         del added, removed
         pairs = [{"Key": key, "Value": value} for key, value in scope.all_tags().items()]
-        scope.call("PutObjectTagging", Bucket=scope.lookup("bucket"), Key=scope.lookup("key"), Tagging={"TagSet": pairs})
+        scope.call(
+            "PutObjectTagging", Bucket=scope.lookup("bucket"), Key=scope.lookup("key"), Tagging={"TagSet": pairs}
+        )
 
     def outputs(self, scope: Scope, item: dict[str, Any]) -> dict[str, Any]:
         """The object's properties; its content only while it is the one that was put."""
@@ -336,7 +353,9 @@ class BucketObject(Put):
         """Delete the object with all its versions."""
         bucket, key = scope.lookup("bucket"), scope.lookup("key")
         page = scope.call("ListObjectVersions", Bucket=bucket, Prefix=key)
-        versions = [entry for entry in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())) if entry["Key"] == key]
+        versions = [
+            entry for entry in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())) if entry["Key"] == key
+        ]
         for entry in versions:
             scope.call("DeleteObject", Bucket=bucket, Key=key, VersionId=entry["VersionId"])
         if not versions:

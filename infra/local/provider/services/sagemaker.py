@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra.local.errors import LocalError
-
-from ..handler import Handler, Scope
-from ..names import Name
-from ..spec import Call, Read, Spec, Tagging
+from infra.local.provider.handler import Handler, Scope
+from infra.local.provider.names import Name
+from infra.local.provider.spec import Call, Read, Spec, Tagging
 
 
 def _tagging(arn: str) -> Tagging:
@@ -24,7 +23,7 @@ def _arn(kind: str) -> str:
 
 
 MODEL_PACKAGE_GROUP = Spec(
-    token="aws:sagemaker/modelPackageGroup:ModelPackageGroup",
+    type="aws:sagemaker/modelPackageGroup:ModelPackageGroup",
     service="sagemaker",
     id="{modelPackageGroupName}",
     create=Call(operation="CreateModelPackageGroup"),
@@ -36,7 +35,7 @@ MODEL_PACKAGE_GROUP = Spec(
 )
 
 MODEL = Spec(
-    token="aws:sagemaker/model:Model",
+    type="aws:sagemaker/model:Model",
     service="sagemaker",
     id="{name}",
     create=Call(operation="CreateModel"),
@@ -70,7 +69,7 @@ MODEL = Spec(
 _VARIANT_COMPUTED = ("initialVariantWeight", "variantName", "routingConfigs", "managedInstanceScaling")
 
 ENDPOINT_CONFIGURATION = Spec(
-    token="aws:sagemaker/endpointConfiguration:EndpointConfiguration",
+    type="aws:sagemaker/endpointConfiguration:EndpointConfiguration",
     service="sagemaker",
     id="{name}",
     create=Call(operation="CreateEndpointConfig"),
@@ -116,7 +115,7 @@ class EndpointConfiguration(Handler):
 
 
 ENDPOINT = Spec(
-    token="aws:sagemaker/endpoint:Endpoint",
+    type="aws:sagemaker/endpoint:Endpoint",
     service="sagemaker",
     id="{name}",
     create=Call(operation="CreateEndpoint"),
@@ -165,7 +164,7 @@ class Endpoint(Handler):
         """Delete the endpoint once it has settled, and wait until it is gone."""
         self._wait(scope, _busy)
         super().delete(scope)
-        self._wait(scope, lambda item: item.get("EndpointStatus") == "Deleting")
+        self._wait(scope, _deleting)
 
     def _settled(self, scope: Scope) -> dict[str, Any]:
         item = self._wait(scope, _busy)
@@ -189,6 +188,10 @@ class Endpoint(Handler):
             time.sleep(self.poll_seconds)
             item = self.fetch(scope)
         return item
+
+
+def _deleting(item: Mapping[str, Any]) -> bool:
+    return item.get("EndpointStatus") == "Deleting"
 
 
 def _busy(item: Mapping[str, Any]) -> bool:

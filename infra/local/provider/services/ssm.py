@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from ..handler import Handler, Scope
-from ..names import Name
-from ..spec import Call, Read, Spec, Tagging
+from infra.local.provider.handler import Handler, Scope
+from infra.local.provider.names import Name
+from infra.local.provider.spec import Call, Read, Spec, Tagging
 
 PARAMETER = Spec(
-    token="aws:ssm/parameter:Parameter",
+    type="aws:ssm/parameter:Parameter",
     service="ssm",
     id="{name}",
     create=Call(operation="PutParameter"),
