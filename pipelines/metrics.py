@@ -1,5 +1,5 @@
 """How good scores of a binary outcome are."""
-# pyright: reportUnknownVariableType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 # scikit-learn carries no types.
 
 from typing import cast
@@ -36,8 +36,8 @@ def quality(truth: Scores, scores: Scores, *, bins: int = 10) -> Quality:
     """Quality of `scores` in [0, 1] for `truth` of 1.0 and 0.0, both of which must occur."""
     return Quality(
         roc_auc=float(cast("float", roc_auc_score(truth, scores))),
-        average_precision=float(cast("float", average_precision_score(truth, scores))),
-        brier=float(cast("float", brier_score_loss(truth, scores))),
+        average_precision=float(average_precision_score(truth, scores)),
+        brier=float(brier_score_loss(truth, scores)),
         calibration_error=calibration_error(calibration(truth, scores, bins=bins)),
     )
 

@@ -11,7 +11,7 @@ def silent(_step: str, _message: str, /) -> None:
     """Tell nobody."""
 
 
-def until(deadline_seconds: float, *, first: float = 0.25, longest: float = 10.0) -> Iterator[float]:
+def until(deadline_seconds: float, *, first: float = 0.25, longest: float = 3.0) -> Iterator[float]:
     """Yield the seconds gone by, at growing intervals, once at once and once more at the deadline; then end.
 
     For polling: short jobs are seen to end soon, long ones cost few calls.

@@ -4,6 +4,8 @@ Every feature is a function of the schedule and of events whose instant lies at 
 departures and arrivals that have happened, and weather that has been published. A flight that has not left by then
 counts as waiting, whatever becomes of it.
 """
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pandas is typed in part.
 
 from typing import cast
 
@@ -60,7 +62,7 @@ def late(flights: pd.DataFrame) -> pd.Series:
 def _schedule(flights: pd.DataFrame) -> pd.DataFrame:
     local = flights["scheduled_departure"].dt.tz_convert("America/New_York")
     arrival = flights["scheduled_arrival"].dt.tz_convert("America/New_York")
-    minutes = (flights["scheduled_arrival"] - flights["scheduled_departure"]) / pd.Timedelta(minutes=1)
+    minutes = (flights["scheduled_arrival"] - flights["scheduled_departure"]).dt.total_seconds() / 60
     hour = flights["scheduled_departure"].dt.floor("h")
     columns = {
         "departure_minute": local.dt.hour * 60 + local.dt.minute,
@@ -92,6 +94,7 @@ class _Events:
     """Events with values, by group and instant, that answer sums over a time window before each cutoff."""
 
     def __init__(self, groups: pd.Series, instants: pd.Series, values: list[_Values]) -> None:
+        self._values = len(values)
         self._by_group: dict[object, tuple[_Array, list[_Values]]] = {}
         frame = pd.DataFrame({"group": groups.to_numpy(), "at": _nanoseconds(instants)})
         for group, rows in frame.groupby("group", sort=False):
@@ -104,7 +107,7 @@ class _Events:
         """For each cutoff: how many events lie in (cutoff - window, cutoff], then the sum of each value over them."""
         until = _nanoseconds(cutoff)
         width = 0 if window is None else window.value
-        found = [np.zeros(len(until)) for _ in range(1 + self._width())]
+        found = [np.zeros(len(until)) for _ in range(1 + self._values)]
         for group, rows in pd.Series(np.arange(len(until))).groupby(groups.to_numpy(), sort=False):
             if group not in self._by_group:
                 continue
@@ -117,13 +120,10 @@ class _Events:
                 found[slot][index] = total[last] - total[first]
         return found
 
-    def _width(self) -> int:
-        return len(next(iter(self._by_group.values()))[1]) if self._by_group else 0
-
 
 def _recent(flights: pd.DataFrame, cutoff: pd.Series) -> pd.DataFrame:
     left = flights[flights["departure"].notna()]
-    delay = ((left["departure"] - left["scheduled_departure"]) / pd.Timedelta(minutes=1)).to_numpy()
+    delay = ((left["departure"] - left["scheduled_departure"]).dt.total_seconds() / 60).to_numpy()
     departure_values = [np.clip(delay, -30, 180), (delay >= LATE_MINUTES).astype(float)]
     landed = flights[flights["arrival"].notna()]
     minutes = landed["arrival_delay"].to_numpy()

