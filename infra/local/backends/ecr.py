@@ -45,7 +45,8 @@ class LiveEcr(ECRBackend):
             ) from error
         if not folder or not (ROOT / folder / "Dockerfile").is_file():
             raise InvalidParameterException(
-                f"Invalid parameter at 'imageManifest': annotation {ANNOTATION!r} must name a folder with a Dockerfile, got {folder!r}"
+                f"Invalid parameter at 'imageManifest': annotation {ANNOTATION!r} must name a folder "
+                f"with a Dockerfile, got {folder!r}"
             )
         computed = "sha256:" + hashlib.sha256(image_manifest.encode()).hexdigest()
         if digest is not None and digest != computed:

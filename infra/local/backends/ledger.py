@@ -28,7 +28,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Service:
-    """A service, by the name it signs requests with. `refused` maps an operation (`X*`: those that begin with X) to what to do instead."""
+    """A service. `refused` maps an operation (`X*`: those that begin with X) to what to do instead."""
 
     name: str
     entries: tuple[Entry, ...]
@@ -42,9 +42,10 @@ SERVICES: Mapping[str, Service] = {
             Entry(
                 "training jobs",
                 Kind.LIVE,
-                "One host (InstanceCount 1) on this machine whatever the instance type. S3Prefix inputs in File and FastFile mode; FastFile is "
-                "downloaded first. Spot capacity never runs out, so BillableTimeInSeconds equals TrainingTimeInSeconds. Network isolation is "
-                "told to the container and not enforced by the kernel.",
+                "One host (InstanceCount 1) on this machine whatever the instance type. S3Prefix inputs in File and "
+                "FastFile mode; FastFile is downloaded first. Spot capacity never runs out, so BillableTimeInSeconds "
+                "equals TrainingTimeInSeconds. Network isolation is told to the container and not enforced by the "
+                "kernel.",
             ),
             Entry(
                 "models",
@@ -54,8 +55,9 @@ SERVICES: Mapping[str, Service] = {
             Entry(
                 "endpoints",
                 Kind.LIVE,
-                "One process serves all instances of a variant; counts are kept and shown. A container that ends twice before its first healthy "
-                "ping is given up at once. An endpoint can be deleted while it is created or updated.",
+                "One process serves all instances of a variant; counts are kept and shown. A container that ends "
+                "twice before its first healthy ping is given up at once. An endpoint can be deleted while it is "
+                "created or updated.",
             ),
             Entry(
                 "UpdateEndpoint",
@@ -93,9 +95,10 @@ SERVICES: Mapping[str, Service] = {
             Entry(
                 "services, tasks",
                 Kind.LIVE,
-                "Containers are processes of this machine with an address of their own; cpu and memory are kept and not enforced, the root file "
-                "system is this machine's. The deployment circuit breaker is kept and never trips. Container health checks are not run "
-                "(healthStatus UNKNOWN); those of the target group are. awsvpc networks and REPLICA services only.",
+                "Containers are processes of this machine with an address of their own; cpu and memory are kept and "
+                "not enforced, the root file system is this machine's. The deployment circuit breaker is kept and "
+                "never trips. Container health checks are not run (healthStatus UNKNOWN); those of the target group "
+                "are. awsvpc networks and REPLICA services only.",
             ),
             Entry("secrets, awslogs", Kind.LIVE),
         ),
@@ -112,8 +115,9 @@ SERVICES: Mapping[str, Service] = {
             Entry(
                 "load balancers, listeners",
                 Kind.LIVE,
-                "The DNS name is a loopback address. Connections are relayed whole, so no headers are added and one connection stays with one "
-                "target. HTTPS listeners use the certificate's key as the embedded ACM holds it. A port below 1024 needs the right to bind it.",
+                "The DNS name is a loopback address. Connections are relayed whole, so no headers are added and one "
+                "connection stays with one target. HTTPS listeners use the certificate's key as the embedded ACM "
+                "holds it. A port below 1024 needs the right to bind it.",
             ),
             Entry(
                 "target groups, target health",
@@ -133,8 +137,8 @@ SERVICES: Mapping[str, Service] = {
             Entry(
                 "PostgreSQL instances",
                 Kind.LIVE,
-                "PostgreSQL 18 whatever version is asked for, without TLS, on a loopback address. Storage, class and Multi-AZ are kept. A final "
-                "snapshot is a record without data.",
+                "PostgreSQL 18 whatever version is asked for, without TLS, on a loopback address. Storage, class and "
+                "Multi-AZ are kept. A final snapshot is a record without data.",
             ),
             Entry("managed master password", Kind.LIVE),
             Entry("subnet groups, parameter groups", Kind.KEPT, "Parameters are not applied to the server."),
@@ -158,7 +162,8 @@ SERVICES: Mapping[str, Service] = {
             Entry(
                 "images",
                 Kind.LIVE,
-                "A manifest's annotation names an image folder; there are no layers. Tag immutability holds. Nothing is scanned.",
+                "A manifest's annotation names an image folder; there are no layers. Tag immutability holds. Nothing "
+                "is scanned.",
             ),
         ),
         {
@@ -181,7 +186,8 @@ SERVICES: Mapping[str, Service] = {
             Entry(
                 "metric alarms",
                 Kind.LIVE,
-                "Evaluated every second over periods that end now. SetAlarmState holds for one period. Actions reach SNS topics; others are kept.",
+                "Evaluated every second over periods that end now. SetAlarmState holds for one period. Actions reach "
+                "SNS topics; others are kept.",
             ),
         ),
         {"PutAnomalyDetector": "", "PutCompositeAlarm": "", "PutMetricStream": ""},
@@ -196,7 +202,8 @@ SERVICES: Mapping[str, Service] = {
             Entry(
                 "buckets, objects",
                 Kind.LIVE,
-                "In memory. Bucket policies are enforced except statements with conditions; encryption, lifecycle and access logs are kept and not acted on.",
+                "In memory. Bucket policies are enforced except statements with conditions; encryption, lifecycle and"
+                " access logs are kept and not acted on.",
             ),
         ),
     ),
@@ -229,7 +236,7 @@ def markdown() -> str:
     lines = ["| service | what | how | differs from AWS |", "|---|---|---|---|"]
     for service in SERVICES.values():
         lines += [
-            f"| {service.name} | {entry.feature} | {entry.kind} | {entry.differs or '–'} |" for entry in service.entries
+            f"| {service.name} | {entry.feature} | {entry.kind} | {entry.differs or '-'} |" for entry in service.entries
         ]
         if service.refused:
             lines.append(

@@ -27,9 +27,8 @@ class ManagedSecret(MasterUserSecret):
     def replace(self, password: str) -> None:
         """Store a new password."""
         self._document["password"] = password
-        self.secretsmanager.put_secret_value(
-            self.secret.arn, self._generate_secret_string(), None, None, ["AWSCURRENT"]
-        )
+        store: Any = self.secretsmanager
+        store.put_secret_value(self.secret.arn, self._generate_secret_string(), None, None, ["AWSCURRENT"])
 
 
 class LiveInstance(DBInstance):
@@ -84,10 +83,11 @@ class LiveRds(RDSBackend):
             raise DBInstanceAlreadyExists
         if db_kwargs.get("engine") != "postgres" or db_kwargs.get("db_cluster_identifier"):
             raise InvalidParameterValue(
-                f"Engine {db_kwargs.get('engine')!r} is not written for the embedded AWS: instances of engine 'postgres' outside clusters are."
+                f"Engine {db_kwargs.get('engine')!r} is not written for the embedded AWS: "
+                "instances of engine 'postgres' outside clusters are."
             )
         self._validate_db_identifier(identifier)
-        instance = LiveInstance(self, **db_kwargs)
+        instance: Any = LiveInstance(self, **db_kwargs)
         self.databases[identifier] = instance
         instance.add_event("DB_INSTANCE_CREATE")
         return instance
@@ -125,8 +125,8 @@ class LiveRds(RDSBackend):
 
     def start_db_instance(self, db_instance_identifier: str) -> DBInstance:
         """Start a stopped server."""
-        started = super().start_db_instance(db_instance_identifier)
-        self.databases[db_instance_identifier].server.start()
+        started: Any = super().start_db_instance(db_instance_identifier)
+        started.server.start()
         return started
 
     def delete_db_instance(self, db_instance_identifier: str, *more: Any, **named: Any) -> DBInstance:

@@ -7,11 +7,12 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import uv
 from dockerfile_parse import DockerfileParser
@@ -49,7 +50,8 @@ class Image:
         path = folder / "Dockerfile"
         if not path.is_file():
             raise ImageError(f"image folder {folder} holds no Dockerfile")
-        parser = DockerfileParser(fileobj=BytesIO(path.read_bytes()))
+        file: Any = BytesIO(path.read_bytes())  # the parser reads bytes
+        parser = DockerfileParser(fileobj=file)
         environment = {key: str(value) for key, value in parser.envs.items()}
         said: dict[str, str] = {}
         for instruction in parser.structure:
@@ -85,7 +87,7 @@ class Image:
         return {"PYTHONUNBUFFERED": "1", **base, **own, **extra, "PATH": programs}
 
     def user_among(self, unprivileged: User | None) -> User | None:
-        """User to switch to: the unprivileged one where we are root, the Dockerfile names a user and files are reachable."""
+        """The unprivileged user where we are root, the Dockerfile names a user and files are reachable; or None."""
         if unprivileged is None or self.user in (None, "", "root", "0"):
             return None
         interpreter = self.folder / _ENVIRONMENT / "bin" / "python"
@@ -129,7 +131,7 @@ def prepare(folder: Path, on_progress: Callable[[str], None] = lambda _: None) -
 
 
 @contextmanager
-def _alone(folder: Path):
+def _alone(folder: Path) -> Generator[None]:
     # The folder itself carries the lock: nothing to clean up, and the kernel frees it with its holder.
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -147,7 +149,7 @@ def _fingerprint(lock: Path) -> str:
 def _uv(*arguments: str) -> None:
     environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"}
     environment.pop("VIRTUAL_ENV", None)
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - our own uv with our arguments
         [uv.find_uv_bin(), *arguments],
         capture_output=True,
         text=True,

@@ -58,7 +58,7 @@ class Process:
         self._reaped = False
         self._lock = threading.Lock()
         user = self.spec.user
-        self._popen = subprocess.Popen(
+        self._popen = subprocess.Popen(  # noqa: S603 - running programs is what this module is for
             list(self.spec.command),
             cwd=self.spec.folder,
             env=dict(self.spec.environment),

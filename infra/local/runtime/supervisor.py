@@ -37,7 +37,7 @@ class Supervisor:
         for path in self._records.glob("*.json"):
             path.unlink(missing_ok=True)
         # Without the mark: the guard must outlive its own sweep.
-        self._guard = subprocess.Popen(
+        self._guard = subprocess.Popen(  # noqa: S603 - our own module
             [sys.executable, "-m", "infra.local.runtime.guard", str(self.folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -73,7 +73,7 @@ class Supervisor:
         return process
 
     def folder_for(self, user: User | None, name: str) -> Path:
-        """A new data folder that `user` owns and can reach: below `data/`, or in the scratch folder where it must be."""
+        """A new data folder that `user` owns and can reach: below `data/`, or else in the scratch folder."""
         reachable = user is None or user.reaches(self.data)
         folder = (self.data if reachable else scratch.make(self.folder)) / name
         folder.mkdir(parents=True)

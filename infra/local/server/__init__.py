@@ -274,9 +274,9 @@ def _server_process(folder: Path) -> psutil.Process | None:
         same = (
             abs(process.create_time() - written["process_started"]) < 0.05 and process.status() != psutil.STATUS_ZOMBIE
         )
-        return process if same else None
     except (OSError, ValueError, KeyError, psutil.Error):
         return None
+    return process if same else None
 
 
 def write(folder: Path, cloud: Cloud) -> None:

@@ -98,7 +98,8 @@ def _refuse(environ: dict[str, Any], start_response: Callable[..., Any], message
         headers = [("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-ErrorType", code)]
     else:
         escaped = message.replace("&", "&amp;").replace("<", "&lt;")
-        body = f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{escaped}</Message></Error></ErrorResponse>".encode()
+        error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{escaped}</Message></Error>"
+        body = f"<ErrorResponse>{error}</ErrorResponse>".encode()
         headers = [("Content-Type", "text/xml")]
     start_response("400 Bad Request", headers)
     return [body]

@@ -1,5 +1,6 @@
 """One embedded AWS for all tests of this folder that do not kill it."""
 
+import contextlib
 import json
 import socket
 import time
@@ -55,11 +56,9 @@ class Cloud:
 
     def image(self, folder: str = TINY, tag: str = "one", repository: str = "tiny") -> str:
         ecr = self.client("ecr")
-        try:
+        with contextlib.suppress(ecr.exceptions.RepositoryAlreadyExistsException):
             ecr.create_repository(repositoryName=repository)
-        except ecr.exceptions.RepositoryAlreadyExistsException:
-            pass
-        manifest = {
+        manifest: dict[str, Any] = {
             "schemaVersion": 2,
             "mediaType": "application/vnd.oci.image.manifest.v1+json",
             "config": {
@@ -70,10 +69,8 @@ class Cloud:
             "layers": [],
             "annotations": {"mlp.image.folder": folder},
         }
-        try:
+        with contextlib.suppress(ecr.exceptions.ImageAlreadyExistsException):
             ecr.put_image(repositoryName=repository, imageManifest=json.dumps(manifest), imageTag=tag)
-        except ecr.exceptions.ImageAlreadyExistsException:
-            pass
         return f"123456789012.dkr.ecr.{server.REGION}.amazonaws.com/{repository}:{tag}"
 
     def bucket(self, name: str) -> str:

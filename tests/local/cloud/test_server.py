@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -41,7 +42,9 @@ def busy(home: Path) -> Cloud:
 
 def test_stopping_leaves_no_process_port_or_folder(tmp_path: Path) -> None:
     cloud = busy(tmp_path)
-    addresses = [row.address.rpartition(":")[::2] for row in server.services(tmp_path) if row.address and "//" not in row.address]
+    addresses = [
+        row.address.rpartition(":")[::2] for row in server.services(tmp_path) if row.address and "//" not in row.address
+    ]
     temporary = scratch.scratch(tmp_path / "cloud")
 
     assert server.stop(tmp_path)
@@ -89,7 +92,9 @@ def test_a_server_killed_together_with_its_guard_is_cleaned_up_by_the_next_start
 
 def test_starting_twice_is_the_same_cloud_and_another_endpoint_is_refused(cloud: Cloud) -> None:
     found: list[server.Cloud] = []
-    threads = [threading.Thread(target=lambda: found.append(server.start(cloud.home, cloud.cloud.endpoint))) for _ in range(3)]
+    threads = [
+        threading.Thread(target=lambda: found.append(server.start(cloud.home, cloud.cloud.endpoint))) for _ in range(3)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -109,16 +114,21 @@ def test_a_taken_port_names_its_holder(tmp_path: Path) -> None:
             server.start(tmp_path, f"http://127.0.0.1:{port}")
 
 
-@pytest.mark.parametrize("endpoint", ["http://0.0.0.0:4566", "https://127.0.0.1:4566", "http://sagemaker.eu-west-1.amazonaws.com", "http://127.0.0.1"])
+@pytest.mark.parametrize(
+    "endpoint",
+    ["http://0.0.0.0:4566", "https://127.0.0.1:4566", "http://sagemaker.eu-west-1.amazonaws.com", "http://127.0.0.1"],
+)
 def test_only_a_loopback_endpoint_is_served(tmp_path: Path, endpoint: str) -> None:
     with pytest.raises(LocalError, match="not allowed"):
         server.start(tmp_path, endpoint)
 
 
 def test_a_full_disk_is_told_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage: Any = type("Usage", (), {"free": 1024 * 1024})
-    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
-    with pytest.raises(LocalError, match="1 MiB are free .* at least 256 MiB are needed"):
+    def usage(_: Path) -> SimpleNamespace:
+        return SimpleNamespace(free=1024 * 1024)
+
+    monkeypatch.setattr("shutil.disk_usage", usage)
+    with pytest.raises(LocalError, match=r"1 MiB are free .* at least 256 MiB are needed"):
         server.start(tmp_path, f"http://127.0.0.1:{free_port()}")
 
 
@@ -148,7 +158,7 @@ def test_the_inventory_lists_what_is_deployed_and_nothing_else(tmp_path: Path) -
 
 def test_logs_are_found_by_service_and_an_unknown_one_names_those_there_are(cloud: Cloud) -> None:
     assert server.log_path(cloud.home, "aws").is_file()
-    with pytest.raises(LocalError, match="no log of a service 'nope'; logs there are: .*aws"):
+    with pytest.raises(LocalError, match=r"no log of a service 'nope'; logs there are: .*aws"):
         server.log_path(cloud.home, "nope")
     with pytest.raises(LocalError):
         server.log_path(cloud.home, "../server")
@@ -164,8 +174,11 @@ def test_connections_are_kept_open_and_large_objects_come_back_whole(cloud: Clou
 
     found = cloud.client("s3").get_object(Bucket=bucket, Key="blob")
     assert (found["Body"].read() == body, found["Metadata"]) == (True, {"under_score": "kept"})
-    assert cloud.client("s3").get_object(Bucket=bucket, Key="multipart", Range="bytes=8388608-8388617")["Body"].read() == body[8388608:8388618]
-    pool: Any = cloud.client("s3")._endpoint.http_session._manager.connection_from_url(cloud.cloud.endpoint)  # noqa: SLF001 - the only place that counts connections
+    assert (
+        cloud.client("s3").get_object(Bucket=bucket, Key="multipart", Range="bytes=8388608-8388617")["Body"].read()
+        == body[8388608:8388618]
+    )
+    pool: Any = cloud.client("s3")._endpoint.http_session._manager.connection_from_url(cloud.cloud.endpoint)
     assert pool.num_connections <= 2 + 10  # upload_file opens up to ten at once
 
 

@@ -111,7 +111,10 @@ def test_a_job_without_data_or_image_fails_and_says_where_it_looked(cloud: Cloud
 def test_stopping_a_job_ends_its_program_and_keeps_what_it_saved(cloud: Cloud) -> None:
     create(cloud, "stopped", hyperparameters={"sleep": "60"})
     sagemaker = cloud.client("sagemaker")
-    until(lambda: sagemaker.describe_training_job(TrainingJobName="stopped")["SecondaryStatus"] == "Training", what="training")
+    until(
+        lambda: sagemaker.describe_training_job(TrainingJobName="stopped")["SecondaryStatus"] == "Training",
+        what="training",
+    )
     until(lambda: log_lines(cloud, "/aws/sagemaker/TrainingJobs", "stopped/"), what="the program to run")
 
     sagemaker.stop_training_job(TrainingJobName="stopped")
@@ -133,7 +136,7 @@ def test_a_job_over_its_time_is_stopped(cloud: Cloud) -> None:
 
 
 def test_a_spot_job_resumes_from_the_checkpoints_of_another(cloud: Cloud) -> None:
-    spot = {
+    spot: dict[str, Any] = {
         "EnableManagedSpotTraining": True,
         "StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 120},
         "CheckpointConfig": {"S3Uri": "s3://training/checkpoints/shared"},
@@ -153,11 +156,17 @@ def test_what_cannot_be_done_here_is_refused_when_asked_for(cloud: Cloud) -> Non
     with pytest.raises(ClientError, match="MaxWaitTimeInSeconds"):
         create(cloud, "refused", EnableManagedSpotTraining=True)
     with pytest.raises(ClientError, match="InstanceCount must be 1"):
-        create(cloud, "refused", ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1})
-    with pytest.raises(ClientError, match="CreateProcessingJob is not written for the embedded AWS: run a training job"):
+        create(
+            cloud, "refused", ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
+        )
+    with pytest.raises(
+        ClientError, match="CreateProcessingJob is not written for the embedded AWS: run a training job"
+    ):
         cloud.client("sagemaker").create_processing_job(
             ProcessingJobName="p",
-            ProcessingResources={"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}},
+            ProcessingResources={
+                "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+            },
             AppSpecification={"ImageUri": "x"},
             RoleArn=ROLE,
         )
@@ -165,8 +174,8 @@ def test_what_cannot_be_done_here_is_refused_when_asked_for(cloud: Cloud) -> Non
         cloud.client("sagemaker").update_domain(DomainId="d-abcdefghijkl")
     with pytest.raises(ClientError, match="not written for the embedded AWS"):
         cloud.client("rds").create_db_cluster(DBClusterIdentifier="c", Engine="aurora-postgresql")
+    create(cloud, "unique")
     with pytest.raises(ClientError, match="Training job names must be unique"):
-        create(cloud, "unique")
         create(cloud, "unique")
 
 
@@ -176,10 +185,17 @@ def test_jobs_are_listed_by_name_status_and_time(cloud: Cloud) -> None:
         ended(cloud, name)
     sagemaker = cloud.client("sagemaker")
 
-    found = sagemaker.list_training_jobs(NameContains="listed-", StatusEquals="Completed", SortBy="CreationTime", SortOrder="Descending", MaxResults=1)
-    rest = sagemaker.list_training_jobs(NameContains="listed-", StatusEquals="Completed", MaxResults=1, NextToken=found["NextToken"])
+    found = sagemaker.list_training_jobs(
+        NameContains="listed-", StatusEquals="Completed", SortBy="CreationTime", SortOrder="Descending", MaxResults=1
+    )
+    rest = sagemaker.list_training_jobs(
+        NameContains="listed-", StatusEquals="Completed", MaxResults=1, NextToken=found["NextToken"]
+    )
 
-    assert [job["TrainingJobName"] for job in found["TrainingJobSummaries"] + rest["TrainingJobSummaries"]] == ["listed-b", "listed-a"]
+    assert [job["TrainingJobName"] for job in found["TrainingJobSummaries"] + rest["TrainingJobSummaries"]] == [
+        "listed-b",
+        "listed-a",
+    ]
     arn = found["TrainingJobSummaries"][0]["TrainingJobArn"]
     sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "a", "Value": "1"}])
     sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "a", "Value": "2"}])

@@ -10,15 +10,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from moto.cloudwatch.exceptions import ValidationError
-from moto.cloudwatch.models import Alarm, CloudWatchBackend, MetricDatumBase, cloudwatch_backends
+from moto.cloudwatch.models import Alarm, CloudWatchBackend, MetricDataQuery, MetricDatumBase, cloudwatch_backends
 from moto.core.utils import utcnow
 
 from infra.local.backends.cloudwatch import expressions
 from infra.local.backends.cloudwatch.evaluation import state, supported
-from infra.local.backends.cloudwatch.statistics import Samples, known, statistic
+from infra.local.backends.cloudwatch.statistics import SIMPLE, Samples, known, statistic
+from infra.local.backends.members import Document
 from infra.local.backends.shared import lazily
 
-Document = dict[str, Any]
 Key = tuple[str, str, frozenset[tuple[str, str]]]
 _TICK = 1.0
 
@@ -60,7 +60,7 @@ class LiveCloudWatch(CloudWatchBackend):
             self._validate_parameters_put_metric_data(metric, index + 1)
         with self._lock:
             for metric in metric_data:
-                datum = Datum(namespace, metric, _samples(metric))
+                datum: Any = Datum(namespace, metric, _samples(metric))
                 self.metric_data.append(datum)
                 self._series[_key(namespace, metric["MetricName"], metric.get("Dimensions") or [])].append(datum)
 
@@ -171,7 +171,10 @@ class LiveCloudWatch(CloudWatchBackend):
 
     def _turn(self, alarm: Alarm, value: str, points: list[float | None], to_alarm: int) -> None:
         recent = [point for point in points if point is not None]
-        reason = f"Threshold Crossed: {to_alarm} out of the last {len(points)} datapoints {recent} decide against the threshold ({alarm.threshold})."
+        reason = (
+            f"Threshold Crossed: {to_alarm} out of the last {len(points)} datapoints {recent} "
+            f"decide against the threshold ({alarm.threshold})."
+        )
         if value == "INSUFFICIENT_DATA":
             reason = "Insufficient Data: no datapoints were received."
         data = {
@@ -294,15 +297,15 @@ def _refuse_unwritten(settings: Document) -> None:
     comparison = settings.get("comparison_operator") or ""
     if not supported(comparison):
         raise ValidationError(
-            f"ComparisonOperator {comparison} is not written for the embedded AWS: alarms on anomaly bands are not evaluated."
+            f"ComparisonOperator {comparison} is not written for the embedded AWS: compare with a threshold."
         )
     name = settings.get("statistic") or settings.get("extended_statistic")
-    queries = settings.get("metric_data_queries") or []
+    queries: list[MetricDataQuery] = settings.get("metric_data_queries") or []
     names = [name] if name else [query.metric_stat.stat for query in queries if query.metric_stat is not None]
     for stat in names:
         if not known(stat):
             raise ValidationError(
-                f"Statistic {stat} is not written for the embedded AWS: Sum, Average, Minimum, Maximum, SampleCount and percentiles are."
+                f"Statistic {stat} is not written for the embedded AWS: {', '.join(SIMPLE)} and percentiles are."
             )
     for query in queries:
         if query.expression:

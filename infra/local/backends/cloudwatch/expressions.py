@@ -1,6 +1,7 @@
 """Metric math over one period: pure. A missing value stays missing until FILL."""
 
 import ast
+import math
 from collections.abc import Callable, Mapping
 
 Value = float | None
@@ -30,6 +31,7 @@ _REDUCE: dict[str, Callable[[list[float]], float]] = {
     "MIN": min,
     "AVG": lambda values: sum(values) / len(values),
 }
+_ROUND: dict[str, Callable[[float], float]] = {"ABS": abs, "CEIL": math.ceil, "FLOOR": math.floor}
 _FUNCTIONS = ("ABS", "AVG", "CEIL", "FILL", "FLOOR", "IF", "MAX", "MIN", "SUM")
 
 
@@ -100,13 +102,9 @@ def _call(name: str, arguments: list[ast.expr], values: Mapping[str, Value]) -> 
     if name == "FILL" and len(arguments) == 2:
         value = _node(arguments[0], values)
         return _node(arguments[1], values) if value is None else value
-    if name in ("ABS", "CEIL", "FLOOR") and len(arguments) == 1:
+    if name in _ROUND and len(arguments) == 1:
         value = _node(arguments[0], values)
-        return (
-            None
-            if value is None
-            else {"ABS": abs, "CEIL": lambda x: float(-(-x // 1)), "FLOOR": lambda x: float(x // 1)}[name](value)
-        )
+        return None if value is None else _ROUND[name](value)
     if name in _REDUCE:
         elements = arguments[0].elts if len(arguments) == 1 and isinstance(arguments[0], ast.List) else arguments
         present = [value for value in (_node(element, values) for element in elements) if value is not None]

@@ -18,7 +18,7 @@ class LiveCloudWatchResponse(CloudWatchResponse):
             self._get_param("MetricName"),
             self._get_param("StartTime"),
             self._get_param("EndTime"),
-            self._get_int_param("Period"),
+            self._get_int_param("Period") or 60,
             names,
             self._get_param("Dimensions") or [],
             self._get_param("Unit"),

@@ -5,13 +5,15 @@ import time
 import traceback
 from typing import Any
 
-from moto.ecs.exceptions import EcsClientException, InvalidParameterException, ServiceNotFoundException
+from moto.core.exceptions import ServiceException
+from moto.ecs.exceptions import InvalidParameterException, ServiceNotFoundException
 from moto.ecs.models import EC2ContainerServiceBackend, ecs_backends
 from moto.elbv2.models import elbv2_backends
 
 from infra.local.backends import install as install_live
 from infra.local.backends.ecs.services import Deployment, Service
-from infra.local.backends.ecs.tasks import Document, Task
+from infra.local.backends.ecs.tasks import Task
+from infra.local.backends.members import Document, rows, section
 from infra.local.backends.shared import lazily
 
 _TICK = 0.2
@@ -58,7 +60,7 @@ class LiveEcs(EC2ContainerServiceBackend):
         """Update a service."""
         service = self.find_service(request.get("cluster"), request["service"])
         if service.status != "ACTIVE":
-            raise EcsClientException("ServiceNotActiveException", "Service was not ACTIVE.")
+            raise ServiceException("ServiceNotActiveException", "Service was not ACTIVE.")
         with self._lock:
             definition = self._definition(request) if request.get("taskDefinition") else None
             service.update(request, definition)
@@ -121,11 +123,11 @@ class LiveEcs(EC2ContainerServiceBackend):
         if any(
             service.cluster_name == cluster.name and service.status == "ACTIVE" for service in self.services.values()
         ):
-            raise EcsClientException(
+            raise ServiceException(
                 "ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active."
             )
         if any(not task.ended for task in self.tasks.get(cluster.name, {}).values()):
-            raise EcsClientException(
+            raise ServiceException(
                 "ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active."
             )
         return super().delete_cluster(cluster_str)
@@ -161,7 +163,7 @@ class LiveEcs(EC2ContainerServiceBackend):
         return definition
 
     def _check_balancers(self, request: Document) -> None:
-        for balancer in request.get("loadBalancers") or []:
+        for balancer in rows(request, "loadBalancers"):
             arn = balancer.get("targetGroupArn")
             if not arn or self._load_balancing(arn) is None:
                 raise InvalidParameterException(f"The specified target group does not exist: {arn}.")
@@ -255,7 +257,7 @@ def install() -> None:
 
 
 def _refuse_unwritten(request: Document) -> None:
-    controller = (request.get("deploymentController") or {}).get("type", "ECS")
+    controller = section(request, "deploymentController").get("type", "ECS")
     if controller != "ECS":
         raise InvalidParameterException(f"deploymentController must be ECS on the embedded AWS, got {controller}.")
     if request.get("schedulingStrategy", "REPLICA") != "REPLICA":

@@ -1,13 +1,14 @@
 """ECS's JSON operations on services and tasks; the others are moto's."""
 
 import json
+from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.ecs.exceptions import InvalidParameterException
 from moto.ecs.responses import EC2ContainerServiceResponse
 
 from infra.local.backends.ecs.backend import LiveEcs
-from infra.local.backends.ecs.tasks import Document
+from infra.local.backends.members import Document
 
 
 class LiveEcsResponse(EC2ContainerServiceResponse):
@@ -44,7 +45,8 @@ class LiveEcsResponse(EC2ContainerServiceResponse):
         found, failures = self.live.describe_services(
             request.get("cluster") or "default", request.get("services") or []
         )
-        documents: list[Document] = [service.document() for service in found]  # pyright: ignore[reportAttributeAccessIssue] - ours, made by make_service
+        services: list[Any] = list(found)
+        documents: list[Document] = [service.document() for service in services]
         if "TAGS" not in (request.get("include") or []):
             documents = [{key: value for key, value in document.items() if key != "tags"} for document in documents]
         return ActionResult({"services": documents, "failures": failures})

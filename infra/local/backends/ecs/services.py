@@ -10,7 +10,8 @@ from typing import Any
 
 from moto.core.utils import utcnow
 
-from infra.local.backends.ecs.tasks import Document, Task
+from infra.local.backends.ecs.tasks import Task
+from infra.local.backends.members import Document, rows
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
 """Seconds between starts while tasks keep failing; AWS waits up to 15 minutes, nobody here wants to."""
@@ -180,7 +181,7 @@ class Service:
                 deployment.failed += 1
                 self._steady = False
                 self.event(f"was unable to keep (task {task.id}) running: {task.stopped_reason}")
-                # A task that ran for a while is replaced at once; one that keeps failing is tried again later each time.
+                # A task that ran for a while is replaced at once; one that keeps failing later each time.
                 lasted = task.started_at is not None and (utcnow() - task.started_at).total_seconds() > 10
                 deployment.pause = _FIRST_PAUSE if lasted else min(deployment.pause * 2, _LONGEST_PAUSE)
                 deployment.not_before = time.monotonic() + (0.0 if lasted else deployment.pause)
@@ -201,7 +202,8 @@ class Service:
             for balancer in self._balancers():
                 if self._state(balancer, task) == "unhealthy":
                     self.event(
-                        f"(port {balancer['containerPort']}) is unhealthy in (target-group {balancer['targetGroupArn']}) due to (reason Health checks failed)."
+                        f"(port {balancer['containerPort']}) is unhealthy in "
+                        f"(target-group {balancer['targetGroupArn']}) due to (reason Health checks failed)."
                     )
                     self._deregister(task)
                     task.stop(
@@ -241,7 +243,7 @@ class Service:
         return backend.checker().health(balancer["targetGroupArn"], task.address).state if backend is not None else None
 
     def _balancers(self) -> list[Document]:
-        return [balancer for balancer in self.request.get("loadBalancers") or [] if balancer.get("targetGroupArn")]
+        return [balancer for balancer in rows(self.request, "loadBalancers") if balancer.get("targetGroupArn")]
 
     def _retire(self, primary: Deployment) -> None:
         for old in self.deployments[1:]:
@@ -267,7 +269,7 @@ class Service:
     def _deployment(self, index: int, deployment: Deployment) -> Document:
         tasks = [task for task in deployment.tasks if task.desired_status == "RUNNING"]
         running = sum(task.last_status == "RUNNING" for task in tasks)
-        state = "COMPLETED" if deployment.completed else "IN_PROGRESS"
+        state, word = ("COMPLETED", "completed") if deployment.completed else ("IN_PROGRESS", "in progress")
         return {
             "id": deployment.id,
             "status": "PRIMARY" if index == 0 else "ACTIVE",
@@ -279,6 +281,6 @@ class Service:
             "createdAt": deployment.created_at,
             "updatedAt": deployment.updated_at,
             "rolloutState": state,
-            "rolloutStateReason": f"ECS deployment {deployment.id} {'completed' if deployment.completed else 'in progress'}.",
+            "rolloutStateReason": f"ECS deployment {deployment.id} {word}.",
             **deployment.launch,
         }

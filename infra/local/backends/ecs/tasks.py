@@ -13,10 +13,10 @@ from moto.core.utils import utcnow
 from infra.local.backends.ecr import ImageMissingError, image_folder
 from infra.local.backends.ecs.values import ValueMissingError, resolve
 from infra.local.backends.machine import machine
+from infra.local.backends.members import Document, rows, section
 from infra.local.backends.stores import LogStream
 from infra.local.runtime import Exit, Image, ImageError, Process, Spec, prepare, unprivileged
 
-Document = dict[str, Any]
 _STOP_SECONDS = 30
 """Seconds from SIGTERM to SIGKILL unless a container's `stopTimeout` says otherwise; Fargate's default."""
 
@@ -103,7 +103,7 @@ class Task:
             "stoppedAt": self.stopped_at,
             "stopCode": self.stop_code,
             "stoppedReason": self.stopped_reason,
-            "overrides": self.launch.get("overrides") or {},
+            "overrides": section(self.launch, "overrides"),
             "availabilityZone": f"{self.region}a",
             "attachments": [self._attachment()],
             "containers": [self._container(container) for container in self.definition.container_definitions],
@@ -113,9 +113,8 @@ class Task:
         return {key: value for key, value in document.items() if value is not None}
 
     def _attachment(self) -> Document:
-        subnets = ((self.launch.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}).get("subnets") or [
-            ""
-        ]
+        network = section(section(self.launch, "networkConfiguration"), "awsvpcConfiguration")
+        subnets: list[str] = network.get("subnets") or [""]
         details = {
             "subnetId": subnets[0],
             "networkInterfaceId": f"eni-{self.id[:17]}",
@@ -169,7 +168,7 @@ class Task:
     def _plan(self, container: Document) -> tuple[str, Callable[[], Process]]:
         """Everything that can go wrong before the program starts; what is left is to start it."""
         name = container["name"]
-        if any(item.get("condition") not in (None, "START") for item in container.get("dependsOn") or []):
+        if any(item.get("condition") not in (None, "START") for item in rows(container, "dependsOn")):
             raise StartError(
                 f"ContainerDependencyError: container {name}: only dependsOn START is written for the embedded AWS"
             )
@@ -179,7 +178,8 @@ class Task:
             image = Image.read(folder)
         except ImageMissingError as error:
             raise StartError(
-                f"CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {container['image']}: {error}"
+                "CannotPullContainerError: pull image manifest has been retried 1 time(s): "
+                f"failed to resolve ref {container['image']}: {error}"
             ) from error
         except ImageError as error:
             raise StartError(f"CannotCreateContainerError: {error}") from error
@@ -219,31 +219,32 @@ class Task:
         return name, make
 
     def _address_of(self, container: Document) -> str:
-        mappings = container.get("portMappings") or []
+        mappings = rows(container, "portMappings")
         return f"{self.address}:{mappings[0]['containerPort']}" if mappings else self.address
 
     def _override(self, name: str) -> Document:
-        overrides = (self.launch.get("overrides") or {}).get("containerOverrides") or []
-        return next((item for item in overrides if item.get("name") == name), {})
+        overrides = rows(section(self.launch, "overrides"), "containerOverrides")
+        return next((item for item in overrides if item.get("name") == name), Document())
 
     def _environment(self, container: Document, override: Document) -> dict[str, str]:
         environment = machine().container_environment(self.region)
-        for item in (*(container.get("environment") or []), *(override.get("environment") or [])):
+        for item in (*rows(container, "environment"), *rows(override, "environment")):
             environment[item["name"]] = item["value"]
-        for item in container.get("secrets") or []:
+        for item in rows(container, "secrets"):
             try:
                 environment[item["name"]] = resolve(item["valueFrom"], self.account, self.region)
             except ValueMissingError as error:
                 raise StartError(
-                    f"ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: {error}"
+                    "ResourceInitializationError: unable to pull secrets or registry auth: "
+                    f"execution resource retrieval failed: {error}"
                 ) from error
         return environment
 
     def _log_stream(self, container: Document) -> LogStream | None:
-        config = container.get("logConfiguration")
-        if not config or config.get("logDriver") != "awslogs":
+        config = section(container, "logConfiguration")
+        if config.get("logDriver") != "awslogs":
             return None
-        options = config.get("options") or {}
+        options = section(config, "options")
         create = options.get("awslogs-create-group") == "true"
         prefix = options.get("awslogs-stream-prefix", "ecs")
         stream = f"{prefix}/{container['name']}/{self.id}"
@@ -256,8 +257,9 @@ class Task:
         )
         if not log.exists:
             raise StartError(
-                "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create "
-                f"Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist: {options['awslogs-group']}"
+                "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: "
+                "failed to create Cloudwatch log stream: ResourceNotFoundException: "
+                f"The specified log group does not exist: {options['awslogs-group']}"
             )
         return log
 

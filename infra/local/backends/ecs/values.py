@@ -1,4 +1,4 @@
-"""Values that a task definition names and does not hold: secrets of Secrets Manager and parameters of Systems Manager."""
+"""Values that a task definition names and does not hold: secrets and parameters."""
 
 import json
 from dataclasses import dataclass

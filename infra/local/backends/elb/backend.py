@@ -12,6 +12,7 @@ from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeListener, Fake
 from infra.local.backends.elb.health import Checker
 from infra.local.backends.elb.relay import Relay, Route, redirect_location, response
 from infra.local.backends.machine import machine
+from infra.local.backends.members import Document, rows, section
 from infra.local.backends.shared import lazily
 
 relay = lazily(Relay)
@@ -22,7 +23,7 @@ class LiveElb(ELBv2Backend):
 
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
-        self.checker = lazily(lambda: Checker(lambda: self.target_groups.values()))
+        self.checker = lazily(lambda: Checker(self.target_groups.values))
 
     def create_load_balancer(self, *arguments: Any, **named: Any) -> FakeLoadBalancer:
         """Create a load balancer; its DNS name is an address of its own."""
@@ -110,7 +111,8 @@ class LiveElb(ELBv2Backend):
         except OSError as error:
             raise ELBClientError(
                 "OperationNotPermitted",
-                f"The embedded AWS cannot listen on {balancer.dns_name}:{port} ({error.strerror or error}): choose a listener port of 1024 or above.",
+                f"The embedded AWS cannot listen on {balancer.dns_name}:{port} ({error.strerror or error}): "
+                "choose a listener port of 1024 or above.",
             ) from error
 
     def _route(self, listener: FakeListener, balancer: FakeLoadBalancer) -> Route:
@@ -174,9 +176,11 @@ def install() -> None:
     elbv2_backends.backend = LiveElb
 
 
-def _target_group(action: dict[str, Any]) -> str:
-    groups = (action.get("ForwardConfig") or {}).get("TargetGroups") or []
+def _target_group(action: Document) -> str:
+    groups = rows(section(action, "ForwardConfig"), "TargetGroups")
     if not groups:
         return action["TargetGroupArn"]
     weights = [int(group.get("Weight", 1)) for group in groups]
-    return random.choices(groups, weights)[0]["TargetGroupArn"] if sum(weights) else groups[0]["TargetGroupArn"]
+    if not sum(weights):
+        return groups[0]["TargetGroupArn"]
+    return random.choices(groups, weights)[0]["TargetGroupArn"]  # noqa: S311 - traffic, not secrets

@@ -141,12 +141,13 @@ class Checker:
 def check_of(group: Any, target: dict[str, Any]) -> Check:
     """How the targets of a group are asked."""
     port = group.health_check_port
+    matcher: dict[str, Any] = getattr(group, "matcher", None) or {}
     protocol = group.health_check_protocol or group.protocol
     return Check(
         address=target["Id"],
         port=int(target["Port"]) if port in (None, "traffic-port") else int(port),
         http=protocol in ("HTTP", "HTTPS"),
         path=group.health_check_path or "/",
-        codes=str((getattr(group, "matcher", None) or {}).get("HttpCode", "200")),
+        codes=str(matcher.get("HttpCode", "200")),
         timeout=float(group.health_check_timeout_seconds),
     )

@@ -132,8 +132,8 @@ def response(status: int, reason: str, body: bytes = b"", content_type: str = "t
     """A whole HTTP/1.1 response that closes its connection."""
     body = body or f"<html><body><h1>{status} {reason}</h1></body></html>".encode()
     extra = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
-    head = f"HTTP/1.1 {status} {reason}\r\nServer: awselb/2.0\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n{extra}\r\n"
-    return head.encode("latin-1") + body
+    fixed = f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
+    return f"HTTP/1.1 {status} {reason}\r\nServer: awselb/2.0\r\n{fixed}{extra}\r\n".encode("latin-1") + body
 
 
 def redirect_location(config: dict[str, str], request_line: str, host: str, port: int, protocol: str) -> str:
@@ -155,4 +155,5 @@ def redirect_location(config: dict[str, str], request_line: str, host: str, port
 
     scheme = filled("Protocol", "#{protocol}").lower()
     query = filled("Query", "#{query}")
-    return f"{scheme}://{filled('Host', '#{host}')}:{filled('Port', '#{port}')}{filled('Path', '/#{path}')}{'?' + query if query else ''}"
+    place = f"{filled('Host', '#{host}')}:{filled('Port', '#{port}')}{filled('Path', '/#{path}')}"
+    return f"{scheme}://{place}{'?' + query if query else ''}"

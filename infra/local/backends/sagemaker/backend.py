@@ -7,8 +7,9 @@ from moto.sagemaker.exceptions import ConflictException, ResourceInUseException
 from moto.sagemaker.models import SageMakerModelBackend, sagemaker_backends
 
 from infra.local.backends.ecr import ImageMissingError, image_folder
+from infra.local.backends.members import Document, rows, section
 from infra.local.backends.sagemaker.checks import check_endpoint_config, check_s3, check_training
-from infra.local.backends.sagemaker.documents import Document, EndpointConfig, Model, TrainingJob
+from infra.local.backends.sagemaker.documents import EndpointConfig, Model, TrainingJob
 from infra.local.backends.sagemaker.endpoints import Endpoint
 from infra.local.backends.sagemaker.training import TrainingRun
 
@@ -48,7 +49,8 @@ class LiveSageMaker(SageMakerModelBackend):
         arn = self.arn("training-job", name)
         if name in self.training_jobs:
             raise ResourceInUseException(
-                f"Training job names must be unique within an AWS account and region, and a training job with this name already exists ({arn})"
+                "Training job names must be unique within an AWS account and region, "
+                f"and a training job with this name already exists ({arn})"
             )
         check_training(request)
         job = TrainingJob(name, arn, request, list(request.get("Tags") or []))
@@ -77,11 +79,8 @@ class LiveSageMaker(SageMakerModelBackend):
         name = request["ModelName"]
         if name in self._models:
             raise Invalid(f'Cannot create already existing model "{self.arn("model", name)}".')
-        containers: list[Document] = [
-            container
-            for container in (request.get("PrimaryContainer"), *(request.get("Containers") or []))
-            if container
-        ]
+        primary = section(request, "PrimaryContainer")
+        containers = [*([primary] if primary else []), *rows(request, "Containers")]
         if len(containers) != 1:
             raise Invalid(
                 f"Exactly one container is supported by the embedded AWS, got {len(containers)}: set PrimaryContainer."
@@ -167,7 +166,9 @@ class LiveSageMaker(SageMakerModelBackend):
         if group not in self.model_package_groups:
             raise Invalid(f"ModelPackageGroup {self.arn('model-package-group', group)} does not exist.")
         if any(package.model_package_group_name == group for package in self.model_packages.values()):
-            raise ConflictException(f"Model Package Group {group} cannot be deleted because it still contains Model Packages.")
+            raise ConflictException(
+                f"Model Package Group {group} cannot be deleted because it still contains Model Packages."
+            )
         del self.model_package_groups[group]
 
     def remove_model_package(self, name: str) -> None:

@@ -4,7 +4,7 @@ import re
 
 from moto.sagemaker.exceptions import AWSValidationException as Invalid
 
-from infra.local.backends.sagemaker.documents import Document, rows, section
+from infra.local.backends.members import Document, rows, section
 from infra.local.backends.stores import Location
 
 
@@ -32,7 +32,8 @@ def check_training(request: Document) -> None:
         "MaxRuntimeInSeconds", 86400
     ):
         raise Invalid(
-            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds when EnableManagedSpotTraining is set to true."
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds "
+            "when EnableManagedSpotTraining is set to true."
         )
     for definition in rows(algorithm, "MetricDefinitions"):
         try:
@@ -48,7 +49,7 @@ def _check_channel(channel: Document, default_mode: str) -> None:
         raise Invalid(f"InputDataConfig channel {name!r}: only S3DataSource is written for the embedded AWS.")
     if source.get("S3DataType", "S3Prefix") != "S3Prefix":
         raise Invalid(
-            f"InputDataConfig channel {name!r}: S3DataType must be S3Prefix on the embedded AWS, got {source['S3DataType']}."
+            f"InputDataConfig channel {name!r}: S3DataType must be S3Prefix here, got {source['S3DataType']}."
         )
     mode = channel.get("InputMode") or default_mode
     if mode not in ("File", "FastFile"):
@@ -76,7 +77,8 @@ def check_endpoint_config(request: Document) -> None:
         name = variant["VariantName"]
         if variant.get("ServerlessConfig"):
             raise Invalid(
-                f"Variant {name!r}: ServerlessConfig is not written for the embedded AWS: set InstanceType and InitialInstanceCount."
+                f"Variant {name!r}: ServerlessConfig is not written for the embedded AWS: "
+                "set InstanceType and InitialInstanceCount."
             )
         if not variant.get("ModelName"):
             raise Invalid(f"Variant {name!r}: ModelName is required.")

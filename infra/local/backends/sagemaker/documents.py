@@ -3,21 +3,10 @@
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from moto.core.utils import utcnow
 
-Document = dict[str, Any]
-
-
-def rows(document: Document, member: str) -> list[Document]:
-    """A list member; empty when it is left out."""
-    return document.get(member) or []
-
-
-def section(document: Document, member: str) -> Document:
-    """A structure member; empty when it is left out."""
-    return document.get(member) or {}
+from infra.local.backends.members import Document, rows, section
 
 
 @dataclass

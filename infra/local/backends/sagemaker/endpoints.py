@@ -13,8 +13,9 @@ from moto.core.utils import utcnow
 from moto.sagemaker.exceptions import AWSValidationException
 
 from infra.local.backends.machine import machine
+from infra.local.backends.members import Document, rows
 from infra.local.backends.sagemaker import capture
-from infra.local.backends.sagemaker.documents import Document, EndpointConfig, Kept, rows
+from infra.local.backends.sagemaker.documents import EndpointConfig, Kept
 from infra.local.backends.sagemaker.fleet import Fleet, FleetError, ModelServer
 from infra.local.backends.sagemaker.rollout import Plan, RolloutError, plan, retained
 
@@ -116,7 +117,8 @@ class Endpoint(Kept):
                     raise AWSValidationException(f'The variant name "{name}" was non-unique within the request.')
                 if name not in self.live.properties:
                     raise AWSValidationException(
-                        f'The variant name(s) "{name}" is/are not present within endpoint configuration "{self.live.config.name}".'
+                        f'The variant name(s) "{name}" is/are not present within endpoint configuration '
+                        f'"{self.live.config.name}".'
                     )
             for item in wanted:
                 properties = self.live.properties[item["VariantName"]]
@@ -144,7 +146,7 @@ class Endpoint(Kept):
         threading.Thread(target=act, name=f"delete {self.name}", daemon=True).start()
 
     def route(self, target: str | None) -> tuple[Generation, ModelServer] | None:
-        """The generation and the server for one request; None when the endpoint cannot serve or knows no such variant."""
+        """Generation and server for one request; None when the endpoint cannot serve or knows no such variant."""
         live, arriving = self.live, self.arriving
         if live is None or self._deleted.is_set():
             return None
@@ -292,5 +294,6 @@ class Endpoint(Kept):
         raised = [name for name in steps.alarms if name in alarms and alarms[name].state_value == "ALARM"]
         if raised:
             raise RolledBackError(
-                f"Update to endpoint {self.name} was rolled back because one or more alarms in AutoRollbackConfiguration are in ALARM state: {', '.join(raised)}."
+                f"Update to endpoint {self.name} was rolled back because one or more alarms in "
+                f"AutoRollbackConfiguration are in ALARM state: {', '.join(raised)}."
             )

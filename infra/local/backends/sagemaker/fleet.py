@@ -13,7 +13,8 @@ from pathlib import Path
 
 from infra.local.backends.ecr import ImageMissingError, image_folder
 from infra.local.backends.machine import machine
-from infra.local.backends.sagemaker.documents import Document, Model, section
+from infra.local.backends.members import Document, section
+from infra.local.backends.sagemaker.documents import Model
 from infra.local.backends.sagemaker.layout import unpack
 from infra.local.backends.stores import Location, LogStream, MissingBucketError, Objects
 from infra.local.runtime import Exit, Image, ImageError, Process, Spec, prepare, unprivileged
@@ -160,15 +161,12 @@ class ModelServer:
             content = None
         if content is None:
             raise FleetError(
-                f'Failed to download model data for container "container_1" from URL "{url}". Please ensure that there is an object '
-                "located at the URL and that the role passed to CreateModel has permissions to download the object."
+                f'Failed to download model data for container "container_1" from URL "{url}". '
+                "Please ensure that there is an object located at the URL and that the role passed to CreateModel "
+                "has permissions to download the object."
             )
         unpack(
-            content,
-            folder,
-            lambda why: FleetError(
-                f'Failed to extract model data archive from URL "{url}" for container "container_1": {why}.'
-            ),
+            content, folder, lambda why: FleetError(f'Failed to extract model data archive from URL "{url}": {why}.')
         )
 
     def _make_spec(self, image: Image, container: Document) -> Spec:

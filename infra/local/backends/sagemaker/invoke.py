@@ -20,6 +20,7 @@ LARGEST_BODY = 6 * 1024 * 1024
 _PATH = re.compile(r"^/endpoints/([^/]+)/(invocations|invocations-response-stream|async-invocations)$")
 _REGION = re.compile(r"Credential=[^/]*/\d+/([^/]+)/")
 _PREFIX = "x-amzn-sagemaker-"
+_UNSUPPORTED = ("target-model", "target-container-hostname", "inference-component")
 _PASSED_ON = ("content-type", "accept")
 
 Reply = tuple[int, list[tuple[str, str]], bytes]
@@ -34,30 +35,36 @@ def answer(method: str, path: str, headers: dict[str, str], body: bytes) -> Repl
     if match is None or method != "POST":
         return _error(404, "UnknownOperationException", f"no operation {method} {path}")
     name, operation = match.groups()
-    if operation != "invocations":
-        return _error(400, "ValidationError", f"{operation} is not written for the embedded AWS: use InvokeEndpoint.")
-    if len(body) > LARGEST_BODY:
-        return _error(
-            400, "ValidationError", f"Request body of {len(body)} bytes exceeds the maximum of {LARGEST_BODY} bytes."
-        )
+    refusal = _refusal(operation, headers, body)
+    if refusal is not None:
+        return _error(400, "ValidationError", refusal)
     region_match = _REGION.search(headers.get("authorization", ""))
     region = region_match.group(1) if region_match else REGION
     backends: Any = sagemaker_backends
     endpoint: Endpoint | None = backends[ACCOUNT][region].endpoints.get(name)
-    target = headers.get("x-amzn-sagemaker-target-variant")
-    for unsupported in ("target-model", "target-container-hostname", "inference-component"):
-        if f"{_PREFIX}{unsupported}" in headers:
-            return _error(
-                400,
-                "ValidationError",
-                f"Header {_PREFIX}{unsupported} is not supported: the endpoint has one container per variant.",
-            )
+    target = headers.get(f"{_PREFIX}target-variant")
     route = endpoint.route(target) if endpoint is not None else None
-    if endpoint is None or (route is None and (target is None or endpoint.live is None)):
-        return _error(400, "ValidationError", f"Endpoint {name} of account {ACCOUNT} not found.")
-    if route is None:
-        return _error(400, "ValidationError", f"Variant {target} not found for Request")
+    if endpoint is None or route is None:
+        unknown_variant = endpoint is not None and endpoint.live is not None and target is not None
+        what = (
+            f"Variant {target} not found for Request"
+            if unknown_variant
+            else f"Endpoint {name} of account {ACCOUNT} not found."
+        )
+        return _error(400, "ValidationError", what)
     return _invoke(endpoint, *route, headers, body, began)
+
+
+def _refusal(operation: str, headers: dict[str, str], body: bytes) -> str | None:
+    """Why a request cannot be served whatever its endpoint; None when it can."""
+    if operation != "invocations":
+        return f"{operation} is not written for the embedded AWS: use InvokeEndpoint."
+    if len(body) > LARGEST_BODY:
+        return f"Request body of {len(body)} bytes exceeds the maximum of {LARGEST_BODY} bytes."
+    for member in _UNSUPPORTED:
+        if f"{_PREFIX}{member}" in headers:
+            return f"Header {_PREFIX}{member} is not supported: the endpoint has one container per variant."
+    return None
 
 
 def _invoke(

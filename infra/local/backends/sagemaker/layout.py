@@ -8,7 +8,7 @@ from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
-from infra.local.backends.sagemaker.documents import Document, rows, section
+from infra.local.backends.members import Document, rows, section
 from infra.local.backends.stores import Location, MissingBucketError, Objects, matches
 from infra.local.runtime import User
 
@@ -85,9 +85,9 @@ class Layout:
             keys = []
         if not keys:
             raise InputError(
-                f'ClientError: No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket exists '
-                f'in the selected region, that objects exist under that S3 prefix, and that the role "{role}" has '
-                f'"s3:ListBucket" permissions on bucket "{where.bucket}".'
+                f'ClientError: No S3 objects found under S3 URL "{uri}" given in input data source. '
+                "Please ensure that the bucket exists in the selected region, that objects exist under that S3 prefix, "
+                f'and that the role "{role}" has "s3:ListBucket" permissions on bucket "{where.bucket}".'
             )
         folder = self.root / "input" / "data" / channel["ChannelName"]
         copy_down(objects, where, keys, folder, unpack=channel.get("CompressionType") == "Gzip")

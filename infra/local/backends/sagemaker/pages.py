@@ -5,7 +5,7 @@ from datetime import datetime
 
 from moto.sagemaker.exceptions import AWSValidationException as Invalid
 
-from infra.local.backends.sagemaker.documents import Document
+from infra.local.backends.members import Document
 
 _STATUSES = ("TrainingJobStatus", "EndpointStatus")
 _TIMES = ("CreationTime", "LastModifiedTime")

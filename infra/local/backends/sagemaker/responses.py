@@ -6,8 +6,8 @@ from typing import Any
 from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.responses import SageMakerResponse
 
+from infra.local.backends.members import Document
 from infra.local.backends.sagemaker.backend import LiveSageMaker
-from infra.local.backends.sagemaker.documents import Document
 from infra.local.backends.sagemaker.pages import page
 
 
@@ -53,9 +53,9 @@ class LiveSageMakerResponse(SageMakerResponse):
 
     def list_models(self) -> ActionResult:
         """ListModels."""
-        summaries = [
-            {"ModelName": model.name, "ModelArn": model.arn, "CreationTime": model.creation_time}
-            for model in self.live.list_models()
+        models: list[Any] = list(self.live.list_models())
+        summaries: list[Document] = [
+            {"ModelName": model.name, "ModelArn": model.arn, "CreationTime": model.creation_time} for model in models
         ]
         rows, token = page(summaries, self.request, "ModelName")
         return ActionResult({"Models": rows, "NextToken": token})

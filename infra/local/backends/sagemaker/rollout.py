@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from infra.local.backends.sagemaker.documents import Document, rows, section
+from infra.local.backends.members import Document, rows, section
 
 
 class RolloutError(ValueError):
@@ -73,7 +73,8 @@ def _share(routing: Document, member: str, instances: int, most: float) -> float
     share = value / 100 if size["Type"] == "CAPACITY_PERCENT" else value / max(1, instances)
     if not 0 < share <= 1 or (share > most and instances > 1):
         raise RolloutError(
-            f"{member} must be above 0 and at most {most:.0%} of the new fleet's {instances} instances, got {share:.0%}."
+            f"{member} must be above 0 and at most {most:.0%} of the new fleet's {instances} instances, "
+            f"got {share:.0%}."
         )
     return share
 

@@ -10,7 +10,8 @@ from moto.core.utils import utcnow
 
 from infra.local.backends.ecr import ImageMissingError, image_folder
 from infra.local.backends.machine import machine
-from infra.local.backends.sagemaker.documents import Document, TrainingJob, rows, section
+from infra.local.backends.members import Document, rows, section
+from infra.local.backends.sagemaker.documents import TrainingJob
 from infra.local.backends.sagemaker.layout import InputError, Layout, copy_down, copy_up
 from infra.local.backends.stores import Location, LogStream, Metrics, MissingBucketError, Objects
 from infra.local.runtime import Image, ImageError, Process, Spec, prepare, unprivileged
@@ -49,7 +50,8 @@ class TrainingRun:
             self._fail(str(error))
         except ImageMissingError as error:
             self._fail(
-                f"ClientError: Cannot pull algorithm container. Either the image does not exist or its permissions are incorrect. ({error})"
+                "ClientError: Cannot pull algorithm container. "
+                f"Either the image does not exist or its permissions are incorrect. ({error})"
             )
         except MissingBucketError as error:
             self._fail(f"ClientError: Artifact upload failed: {error}")

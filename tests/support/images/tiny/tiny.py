@@ -14,11 +14,16 @@ from pathlib import Path
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 
 
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def train() -> None:
     settings = json.loads((BASE / "input/config/hyperparameters.json").read_text())
     checkpoint = BASE / "checkpoints" / "step.txt"
     begun = int(checkpoint.read_text()) if checkpoint.exists() else 0
-    print(f"resumed at {begun}", flush=True)
+    say(f"resumed at {begun}")
     checkpoint.write_text(str(begun + 1))
     if settings.get("sleep"):
 
@@ -30,16 +35,16 @@ def train() -> None:
         time.sleep(float(settings["sleep"]))
     if settings.get("raise"):
         (BASE / "output" / "failure").write_text(f"ValueError: {settings['raise']}")
-        print(f"Traceback: ValueError: {settings['raise']}", flush=True)
+        say(f"Traceback: ValueError: {settings['raise']}")
         sys.exit(3)
     numbers = [
         float(line) for path in sorted((BASE / "input/data/train").iterdir()) for line in path.read_text().split()
     ]
     mean = sum(numbers) / len(numbers)
-    print(f"seen={len(numbers)} mean={mean:.3f}", flush=True)
+    say(f"seen={len(numbers)} mean={mean:.3f}")
     (BASE / "model" / "model.json").write_text(json.dumps({"mean": mean, **settings}))
     (BASE / "output/data" / "report.txt").write_text(f"{mean}")
-    print("endpoint visible:", "AWS_ENDPOINT_URL" in os.environ, flush=True)
+    say(f"endpoint visible: {'AWS_ENDPOINT_URL' in os.environ}")
 
 
 def serve(port: int) -> None:
@@ -76,7 +81,7 @@ def serve(port: int) -> None:
                 200, f"{value}".encode(), {"X-Amzn-SageMaker-Custom-Attributes": attributes} if attributes else {}
             )
 
-        def answer(self, status: int, body: bytes, headers: dict | None = None) -> None:
+        def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
             self.send_response(status)
             self.send_header("Content-Type", "text/csv")
             self.send_header("Content-Length", str(len(body)))
@@ -86,11 +91,11 @@ def serve(port: int) -> None:
             self.wfile.write(body)
             self.wfile.flush()
 
-        def log_message(self, *_: object) -> None:
-            pass
+        def log_request(self, code: object = "-", size: object = "-") -> None:
+            """No line per request."""
 
-    address = os.environ.get("BIND_ADDRESS", "0.0.0.0")
-    print(f"serving on {address}:{port}", flush=True)
+    address = os.environ["BIND_ADDRESS"]
+    say(f"serving on {address}:{port}")
     ThreadingHTTPServer((address, port), Handler).serve_forever()
 
 
