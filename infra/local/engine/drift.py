@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from infra.local.engine import urns
 from infra.local.engine.events import Operation, Status
+from infra.local.engine.paths import carry_over
 from infra.local.engine.providers import Providers
 from infra.local.engine.reporting import Report
 from infra.local.engine.resources import Resource, now
 from infra.local.engine.state import Recorded, State
-from infra.local.engine.values import changed_keys, keep_secret
+from infra.local.engine.values import keep_secret, same
 
 
 class Refresh:
@@ -51,17 +52,24 @@ class Refresh:
             self._state.end(remove=[key])
             self._report.changed(Operation.DELETE, resource)
             return
-        inputs = found.inputs or resource.inputs
-        outputs = keep_secret(found.outputs, resource.outputs)
-        keys = sorted({*changed_keys(resource.inputs, inputs), *changed_keys(resource.outputs, outputs)})
-        if found.id != resource.id:
-            keys.append("id")
-        if not keys:
-            self._report.changed(Operation.SAME, resource)
-            return
-        self._report.note(
-            f"differs from its record: {', '.join(keys)}", Status.WARNING, resource.urn, Operation.REFRESH
-        )
-        record = replace(resource, id=found.id, inputs=inputs, outputs=outputs, modified=now())
-        self._state.end(put=[(key, record)])
-        self._report.changed(Operation.UPDATE, record, keys)
+        there = replace(resource, id=found.id, outputs=keep_secret(found.outputs, resource.outputs))
+        # Drift is what the provider would change to get back to the recorded inputs. What it only computes may differ
+        # from one reading to the next; that is recorded and is no news.
+        wanted = resource.inputs
+        if found.inputs:
+            # Ignored properties stay as they are in the cloud, not as they once were wanted.
+            wanted = carry_over(found.inputs, wanted, resource.ignore_changes)
+        difference = self._providers.diff(resource.provider, there, wanted, resource.ignore_changes)
+        if difference.changed or found.id != resource.id:
+            keys = difference.keys or ("id",)
+            what = f"differs from its record: {', '.join(keys)}"
+            self._report.note(what, Status.WARNING, resource.urn, Operation.REFRESH)
+            there = replace(there, inputs=found.inputs or resource.inputs)
+            self._report.changed(Operation.UPDATE, there, keys)
+        else:
+            there = replace(there, inputs=wanted)
+            self._report.changed(Operation.SAME, there)
+        if not (
+            same(there.inputs, resource.inputs) and same(there.outputs, resource.outputs) and there.id == resource.id
+        ):
+            self._state.end(put=[(key, replace(there, modified=now()))])

@@ -23,6 +23,7 @@ from pulumi.runtime import settings
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc, engine_pb2, provider_pb2, resource_pb2
 from pulumi.runtime.stack import run_in_stack
 
+from infra.local.engine import lazy_packages
 from infra.local.engine.registration import Alias, Invocation, ReadRequest, Registrar, Registration
 from infra.local.engine.values import OUTPUT, SIGNATURE, UNKNOWN, Properties, Value, secret
 from infra.local.errors import LocalError
@@ -89,7 +90,8 @@ def main_of(root: Path) -> Callable[[], None]:
         inserted = str(root)
         sys.path.insert(0, inserted)
         try:
-            runpy.run_path(str(path), run_name="__main__")
+            with lazy_packages.installed():
+                runpy.run_path(str(path), run_name="__main__")
         finally:
             sys.path.remove(inserted)
 

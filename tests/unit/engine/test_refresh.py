@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pulumi
 import pytest
 
 from infra.local.errors import LocalError
@@ -63,3 +64,23 @@ def test_a_resource_that_cannot_be_read_does_not_hide_the_others(stack: EngineSt
     with pytest.raises(LocalError, match=r"^dir:index:Item a: access denied$"):
         failing.engine().refresh()
     assert stack.recorded()["b"]["inputs"]["size"] == 5
+
+
+def test_what_a_provider_only_computes_is_recorded_and_is_no_drift(stack: EngineStack) -> None:
+    stack.up(program)
+    path = stack.folder / "cloud" / "first.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"generation": 7}))
+    assert changes(stack.engine().refresh()) == {}
+    assert stack.recorded()["a"]["outputs"]["generation"] == 7
+
+
+def test_an_ignored_property_that_changed_is_no_drift_and_stays(stack: EngineStack) -> None:
+    def ignoring() -> None:
+        Item("a", {"name": "first", "size": 1}, pulumi.ResourceOptions(ignore_changes=["size"]))
+
+    stack.up(ignoring)
+    tamper(stack, "first", size=99)
+    assert changes(stack.engine().refresh()) == {}
+    assert changes(stack.up(ignoring)) == {}
+    assert stack.cloud.resources()["first"]["inputs"]["size"] == 99
+    assert stack.recorded()["a"]["inputs"]["size"] == 99
