@@ -39,14 +39,14 @@ OURS: dict[str, Callable[[int], Policy]] = {
 }
 OURS_LINEAR: dict[str, Callable[[int, int], Policy]] = {
     "linucb": lambda arms, features: LinUCB(arms, features=features),
-    "linear_thompson": lambda arms, features: LinearThompson(arms, features=features),
+    "linear_thompson": lambda arms, features: LinearThompson(arms, features=features, noise=0.5),
 }
 PEER: dict[str, Any] = {
     "epsilon_greedy": ["EpsilonGreedy", {"epsilon": 0.1}],
     "ucb1": ["UCB1", {"alpha": 1.0}],  # mean + alpha * sqrt(2 ln t / n): our exploration of 2
     "thompson": ["ThompsonSampling", {}],
 }
-PEER_LINEAR: dict[str, Any] = {"linucb": ["LinUCB", {"alpha": 1.0}], "linear_thompson": ["LinTS", {"alpha": 1.0}]}
+PEER_LINEAR: dict[str, Any] = {"linucb": ["LinUCB", {"alpha": 1.0}], "linear_thompson": ["LinTS", {"alpha": 0.5}]}
 
 
 def main() -> dict[str, Any]:
@@ -73,7 +73,7 @@ def main() -> dict[str, Any]:
 
 
 def _bernoulli(make: Callable[[int], Policy], means: list[float], seed: int) -> float:
-    rewards = (np.random.default_rng(1000 + seed).random((STEPS, len(means))) < means).astype(float)
+    means, rewards = _problem(means, seed)
     bandit = Bandit([str(arm) for arm in range(len(means))], make(len(means)), seed=seed, propensities=False)
     regret = 0.0
     for step in range(STEPS):
@@ -82,6 +82,13 @@ def _bernoulli(make: Callable[[int], Policy], means: list[float], seed: int) -> 
         bandit.reward(decision.id, float(rewards[step, arm]))
         regret += max(means) - means[arm]
     return regret
+
+
+def _problem(means: list[float], seed: int) -> tuple[list[float], Any]:
+    """The arms in an order of the seed's (ties fall to the first arm in some libraries) and all rewards, 0 or 1."""
+    generator = np.random.default_rng(1000 + seed)
+    shuffled: list[float] = generator.permutation(means).tolist()
+    return shuffled, generator.random((STEPS, len(means))) < shuffled
 
 
 def _linear(make: Callable[[int, int], Policy], seed: int) -> float:
@@ -126,7 +133,7 @@ def _z(ours: list[float], theirs: list[float]) -> float:
 
 
 def _timings(peer: dict[str, dict[str, float]]) -> dict[str, Any]:
-    """Ten arms, ten features, one decision per call; ours with and without the propensities that the peer lacks."""
+    """CPU time for ten arms and features, one decision per call; ours also with propensities, which the peer lacks."""
     arms, features = TIMING["arms"], TIMING["features"]
     policies: dict[str, Callable[[], Policy]] = {
         **{name: lambda make=make: make(arms) for name, make in OURS.items()},
@@ -160,12 +167,12 @@ def _time(make: Callable[[], Policy], *, propensities: bool) -> dict[str, float]
     decide: list[float] = []
     learn: list[float] = []
     for _ in range(3):
-        begun = time.perf_counter()
+        begun = time.process_time()
         for context in given[:repeats]:
             bandit.decide(context)
-        decide.append((time.perf_counter() - begun) / repeats * 1e6)
-        begun = time.perf_counter()
+        decide.append((time.process_time() - begun) / repeats * 1e6)
+        begun = time.process_time()
         for context in given[:repeats]:
             bandit.reward(bandit.decide(context).id, 1.0)
-        learn.append((time.perf_counter() - begun) / repeats * 1e6)
+        learn.append((time.process_time() - begun) / repeats * 1e6)
     return {"decide_us": round(min(decide), 2), "decide_and_learn_us": round(min(learn), 2)}

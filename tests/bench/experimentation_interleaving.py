@@ -1,10 +1,11 @@
-"""Users needed to tell two MovieLens rankers apart: team-draft interleaving beside an A/B test.
+"""Users needed to tell two MovieLens rankers apart: interleaving beside an A/B test.
 
 Rankers are fitted on the earlier 70 % of each user's ratings in MovieLens 100K (the copy that ships inside recbole) and
 judged by simulated clicks: a position is examined with probability 1 / log2(rank + 1), an examined film is clicked with
-probability .7 if the user later rated it 4 or 5, else .05. One session per user. A/B is given its most sensitive metric
-for each pair. Users needed are those for power .8 at level .05 in z-tests whose moments are exact for A/B and, for
-interleaving, averaged over many drafts; both are then checked by whole simulated experiments at those sizes.
+probability .7 if the user later rated it 4 or 5, else .05. In each session a random half of the films is on offer. A
+user's sessions are averaged, then users are compared; A/B is given its most sensitive metric for each pair. Users
+needed are those for power .8 at level .05 in z-tests on moments over users, sessions, drafts and clicks; one pair is
+checked by whole simulated experiments at the sizes found.
 """
 
 import sys
@@ -33,7 +34,7 @@ Floats = NDArray[np.float64]
 LENGTH = 10
 EXAMINATION = 1 / np.log2(np.arange(LENGTH) + 2)
 RELEVANT, IRRELEVANT = 0.7, 0.05
-DRAFTS = 10
+SESSIONS = 20
 EXPERIMENTS = 100
 METHODS: dict[str, Interleaver] = {
     "team_draft": TeamDraft(LENGTH),
@@ -45,30 +46,45 @@ POWER = (float(stats.norm.ppf(0.975)) + float(stats.norm.ppf(0.8))) ** 2
 
 
 class _Ranked(NamedTuple):
-    """One ranker's lists and the click probability at each of their positions."""
+    """One ranker's lists by user and session, and the click probability at each of their positions."""
 
-    lists: list[list[str]]
+    lists: list[list[list[str]]]
     clicks: Floats
+    """Shape (users, sessions, positions)."""
+
+
+class _Moments(NamedTuple):
+    """Mean and variance of one figure in each user's sessions, given what was shown; both (users, sessions)."""
+
+    mean: Floats
+    variance: Floats
 
 
 def main() -> dict[str, Any]:
-    """Users needed by pair of rankers, with the ratio to A/B's, and the power found at those sizes."""
+    """Users needed by pair of rankers and sessions per user, with the ratio to A/B's, and the power at those sizes."""
     seen, relevant = _ratings()
-    ranked = {name: _rank(scores, seen, relevant) for name, scores in _rankers(seen).items()}
-    quality = {name: round(float(found.clicks.sum(axis=1).mean()), 4) for name, found in ranked.items()}
+    offered = np.random.default_rng(3).random((len(seen), SESSIONS, seen.shape[1])) < 0.5
+    ranked = {name: _rank(scores, seen, offered, relevant) for name, scores in _rankers(seen).items()}
+    quality = {name: round(float(found.clicks.sum(axis=2).mean()), 4) for name, found in ranked.items()}
     table: dict[str, Any] = {}
     for a, b in combinations(ranked, 2):
         print(f"  {a} against {b}", file=sys.stderr)
         table[f"{a} against {b}"] = _pair(ranked[a], ranked[b], relevant)
-    ratios = [row["times_fewer_users"]["team_draft_without_common_prefix"] for row in table.values()]
-    checked = min(table, key=lambda pair: abs(table[pair]["interleaving_users"]["team_draft"] - 300))
-    a, b = checked.split(" against ")
+    medians = {
+        sessions: {
+            name: round(float(np.median([row[sessions]["times_fewer_users"][name] for row in table.values()])), 1)
+            for name in METHODS
+        }
+        for sessions in ("1 session", f"{SESSIONS} sessions")
+    }
+    pair = "popularity against ease"
+    checked = _checked(ranked["popularity"], ranked["ease"], relevant, table[pair]["1 session"])
     return {
         "users": len(relevant),
-        "expected_clicks": quality,
+        "expected_clicks_per_session": quality,
         "pairs": table,
-        "median_times_fewer_users": round(float(np.median(ratios)), 1),
-        "checked_by_simulation": {"pair": checked, **_checked(ranked[a], ranked[b], relevant, table[checked])},
+        "median_times_fewer_users": medians,
+        "checked_by_simulation": {"pair": pair, **checked},
     }
 
 
@@ -99,18 +115,19 @@ def _rankers(seen: Floats) -> dict[str, Floats]:
     return {
         "popularity": np.tile(seen.sum(axis=0), (len(seen), 1)),
         "neighbours": seen @ ((seen.T @ seen) / norms[:, None] / norms[None, :]),
-        "factors_8": (u[:, :8] * s[:8]) @ vt[:8],
-        "factors_16": (u[:, :16] * s[:16]) @ vt[:16],
-        "factors_64": (u[:, :64] * s[:64]) @ vt[:64],
+        "factors": (u[:, :64] * s[:64]) @ vt[:64],
         "ease": seen @ ease,
     }
 
 
-def _rank(scores: Floats, seen: Floats, relevant: list[set[str]]) -> _Ranked:
-    order = np.argsort(np.where(seen > 0, -np.inf, scores) * -1, axis=1, kind="stable")[:, :LENGTH]
-    lists = [[str(item) for item in row] for row in order.tolist()]
-    clicks = np.array([_click_probabilities(items, liked) for items, liked in zip(lists, relevant, strict=True)])
-    return _Ranked(lists, clicks)
+def _rank(scores: Floats, seen: Floats, offered: NDArray[np.bool_], relevant: list[set[str]]) -> _Ranked:
+    lists: list[list[list[str]]] = []
+    for user, films in enumerate(offered):
+        possible = np.where(films & (seen[user] == 0), scores[user], -np.inf)
+        order = np.argsort(-possible, axis=1, kind="stable")[:, :LENGTH]
+        lists.append([[str(item) for item in row] for row in order.tolist()])
+    clicks = [[_click_probabilities(items, relevant[user]) for items in shown] for user, shown in enumerate(lists)]
+    return _Ranked(lists, np.array(clicks))
 
 
 def _click_probabilities(items: list[str] | tuple[str, ...], liked: set[str]) -> Floats:
@@ -119,57 +136,72 @@ def _click_probabilities(items: list[str] | tuple[str, ...], liked: set[str]) ->
 
 
 def _pair(a: _Ranked, b: _Ranked, relevant: list[set[str]]) -> dict[str, Any]:
-    ab = {metric: _ab_users(a.clicks, b.clicks, metric) for metric in ("clicks", "any_click", "reciprocal_rank")}
-    fewest = min(ab.values())
-    needed = {name: _interleaving_users(method, a, b, relevant) for name, method in METHODS.items()}
-    return {
-        "ab_metric": min(ab, key=lambda metric: ab[metric]),
-        "ab_users": round(fewest),
-        "interleaving_users": {name: round(users) for name, users in needed.items()},
-        "times_fewer_users": {name: round(fewest / users, 1) for name, users in needed.items()},
+    metrics = {
+        metric: (_ab(a.clicks, metric), _ab(b.clicks, metric)) for metric in ("clicks", "any_click", "reciprocal_rank")
     }
+    methods = {name: _interleaved(method, a, b, relevant) for name, method in METHODS.items()}
+    found: dict[str, Any] = {}
+    for label, together in (("1 session", False), (f"{SESSIONS} sessions", True)):
+        ab = {name: _ab_users(*sides, together=together) for name, sides in metrics.items()}
+        needed = {name: _users(moments, together=together) for name, moments in methods.items()}
+        fewest = min(ab.values())
+        found[label] = {
+            "ab_metric": min(ab, key=lambda metric: ab[metric]),
+            "ab_users": round(fewest),
+            "interleaving_users": {name: round(users) for name, users in needed.items()},
+            "times_fewer_users": {name: round(fewest / users, 1) for name, users in needed.items()},
+        }
+    return found
 
 
-def _ab_users(a: Floats, b: Floats, metric: str) -> float:
-    """Both groups together, for a two-sided z-test: exact moments over users and clicks."""
-    (mean_a, square_a), (mean_b, square_b) = _moments(a, metric), _moments(b, metric)
-    variances = square_a - mean_a**2 + square_b - mean_b**2
-    return 2 * POWER * variances / (mean_a - mean_b) ** 2
+def _spread(moments: _Moments, *, together: bool) -> tuple[float, float]:
+    """Mean and variance of one user's figure: of one session, or averaged over all sessions."""
+    mean = float(moments.mean.mean())
+    if together:
+        second = moments.mean.mean(axis=1) ** 2 + moments.variance.sum(axis=1) / SESSIONS**2
+    else:
+        second = moments.mean**2 + moments.variance
+    return mean, float(second.mean()) - mean**2
 
 
-def _moments(clicks: Floats, metric: str) -> tuple[float, float]:
-    """First and second moment of one session's metric."""
+def _users(moments: _Moments, *, together: bool) -> float:
+    mean, variance = _spread(moments, together=together)
+    return POWER * variance / mean**2
+
+
+def _ab_users(a: _Moments, b: _Moments, *, together: bool) -> float:
+    """Both groups together."""
+    (mean_a, variance_a), (mean_b, variance_b) = _spread(a, together=together), _spread(b, together=together)
+    return 2 * POWER * (variance_a + variance_b) / (mean_a - mean_b) ** 2
+
+
+def _ab(clicks: Floats, metric: str) -> _Moments:
+    """Exact over clicks."""
     if metric == "clicks":
-        mean = clicks.sum(axis=1)
-        return float(mean.mean()), float((mean**2 + (clicks * (1 - clicks)).sum(axis=1)).mean())
-    none_before = np.cumprod(np.hstack([np.ones((len(clicks), 1)), 1 - clicks[:, :-1]]), axis=1)
+        return _Moments(clicks.sum(axis=2), (clicks * (1 - clicks)).sum(axis=2))
+    none_before = np.cumprod(1 - clicks, axis=2) / (1 - clicks)
     first = none_before * clicks
     value = np.ones(LENGTH) if metric == "any_click" else 1 / np.arange(1, LENGTH + 1)
-    return float((first * value).sum(axis=1).mean()), float((first * value**2).sum(axis=1).mean())
+    mean = (first * value).sum(axis=2)
+    return _Moments(mean, (first * value**2).sum(axis=2) - mean**2)
 
 
-def _interleaving_users(method: Interleaver, a: _Ranked, b: _Ranked, relevant: list[set[str]]) -> float:
-    """For the mean test: moments of the credit difference over users, drafts and clicks."""
+def _interleaved(method: Interleaver, a: _Ranked, b: _Ranked, relevant: list[set[str]]) -> _Moments:
+    """Of the credit difference in one draft per session; over clicks exact, but for balanced, where they are drawn."""
     generator = np.random.default_rng(1)
-    first: list[float] = []
-    second: list[float] = []
+    mean, variance = np.zeros((len(relevant), SESSIONS)), np.zeros((len(relevant), SESSIONS))
     for user, liked in enumerate(relevant):
-        for _ in range(DRAFTS):
-            shown = method.draw(a.lists[user], b.lists[user], generator)
+        for session in range(SESSIONS):
+            shown = method.draw(a.lists[user][session], b.lists[user][session], generator)
             probabilities = _click_probabilities(shown.items, liked)
-            if isinstance(method, Balanced):
-                # Not a sum over clicks: one draw of the clicks stands for all.
+            if isinstance(method, Balanced):  # its credit is no sum over clicks
                 clicks = np.flatnonzero(generator.random(LENGTH) < probabilities).tolist()
-                difference = method.credit(shown, clicks).difference
-                first.append(difference)
-                second.append(difference**2)
+                mean[user, session] = method.credit(shown, clicks).difference
                 continue
             worth = _worth(method, shown)
-            mean = float(worth @ probabilities)
-            first.append(mean)
-            second.append(mean**2 + float(worth**2 @ (probabilities * (1 - probabilities))))
-    mean = float(np.mean(first))
-    return POWER * (float(np.mean(second)) - mean**2) / mean**2
+            mean[user, session] = float(worth @ probabilities)
+            variance[user, session] = float(worth**2 @ (probabilities * (1 - probabilities)))
+    return _Moments(mean, variance)
 
 
 def _worth(method: Interleaver, shown: Interleaved) -> Floats:
@@ -185,8 +217,10 @@ def _checked(a: _Ranked, b: _Ranked, relevant: list[set[str]], row: dict[str, An
     found_interleaving = found_ab = 0
     for _ in range(EXPERIMENTS):
         outcomes: list[Outcome] = []
-        for session, user in enumerate(generator.choice(len(relevant), size=size)):
-            shown = method.draw(a.lists[user], b.lists[user], generator)
+        for session in range(size):
+            user = int(generator.integers(len(relevant)))
+            offer = int(generator.integers(SESSIONS))
+            shown = method.draw(a.lists[user][offer], b.lists[user][offer], generator)
             clicks = np.flatnonzero(generator.random(LENGTH) < _click_probabilities(shown.items, relevant[user]))
             credit = method.credit(shown, clicks.tolist())
             outcomes.append(Outcome(str(session), str(session), "home", shown.first, credit))
@@ -201,9 +235,10 @@ def _checked(a: _Ranked, b: _Ranked, relevant: list[set[str]], row: dict[str, An
 
 
 def _metric(clicks: Floats, metric: str, users: int, generator: np.random.Generator) -> Floats:
-    drawn = generator.random((users, LENGTH)) < clicks[generator.integers(len(clicks), size=users)]
+    flat = clicks.reshape(-1, LENGTH)
+    drawn = generator.random((users, LENGTH)) < flat[generator.integers(len(flat), size=users)]
     if metric == "clicks":
         return drawn.sum(axis=1).astype(np.float64)
     if metric == "any_click":
         return drawn.any(axis=1).astype(np.float64)
-    return np.where(drawn.any(axis=1), 1 / (drawn.argmax(axis=1) + 1), 0.0)
+    return np.array(drawn.any(axis=1) / (drawn.argmax(axis=1) + 1), dtype=np.float64)
