@@ -11,7 +11,7 @@ from cli._target import PROJECT, ROOT, Target, json_option, stack_option, target
 from infra.local import server
 from infra.local.engine import Engine, Result
 from infra.local.provider import AwsProvider
-from policies.evaluation import evaluate
+from policies.evaluation import evaluate, judged
 from policies.exemptions import read as read_exemptions
 from policies.report import report
 
@@ -28,7 +28,8 @@ def command(stack: str, as_json: bool) -> None:  # noqa: FBT001 - click hands fl
     where = target(stack)
     with progress.step(f"plan {stack}"):
         planned = _plan(where)
-    found = report(evaluate(planned.resources), read_exemptions(), environments=[stack])
+    resources = planned.resources
+    found = report(evaluate(resources), read_exemptions(), environments=[stack], judged=judged(resources))
     if as_json:
         print_json(found.document())
     else:

@@ -19,7 +19,7 @@ from pulumi_policy import (
 
 from policies.catalog import RULES
 from policies.controls import Level, Rule
-from policies.evaluation import Finding, evaluate, judge, judge_stack
+from policies.evaluation import Finding, evaluate, judge, judge_stack, judged
 from policies.exemptions import Exemption, problems
 from policies.exemptions import read as read_exemptions
 from policies.resources import Resource, Stack
@@ -96,6 +96,7 @@ class Pack:
                 self._exemptions,
                 evaluate(stack.resources, self._rules),
                 controls={rule.control.id for rule in self._rules},
+                judged=judged(stack.resources, self._rules),
                 environments={each.environment for each in stack.resources},
                 today=self._today,
             )

@@ -41,6 +41,12 @@ def evaluate(resources: Iterable[Resource | Mapping[str, Any]], rules: Iterable[
     return [finding for rule in rules for finding in judge_stack(rule, stack)]
 
 
+def judged(resources: Iterable[Resource | Mapping[str, Any]], rules: Iterable[Rule] = RULES) -> set[str]:
+    """Ids of the controls that have a resource to judge among `resources`."""
+    types = {each.type if isinstance(each, Resource) else each["type"] for each in resources}
+    return {rule.control.id for rule in rules if types & set(rule.control.types)}
+
+
 def judge_stack(rule: Rule, stack: Stack) -> Iterator[Finding]:
     """Findings of one rule over a stack."""
     for each in stack.of_type(*rule.control.types):

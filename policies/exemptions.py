@@ -76,23 +76,24 @@ def problems(
     findings: Collection[Finding],
     *,
     controls: Collection[str],
+    judged: Collection[str],
     environments: Collection[str],
     today: date,
 ) -> list[Problem]:
-    """What is wrong with exemptions: no reason, expired, no such control, or (advice only) nothing left to exempt.
+    """What is wrong with exemptions: no reason, expired, not one of `controls`, or (advice only) nothing to exempt.
 
-    Whether an exemption matches something can be said only where one of the judged `environments` is its own.
+    That one matches nothing can be said only of controls that were `judged` in one of its own `environments`.
     """
-    return [problem for each in exemptions for problem in _problems(each, findings, controls, environments, today)]
+    here = [each for each in exemptions if each.control in judged and any(map(each.covers, environments))]
+    idle = [each for each in here if not any(each.accepts(finding) for finding in findings)]
+    message = "it matches no finding: remove it, or correct its pattern"
+    return [
+        *(problem for each in exemptions for problem in _problems(each, controls, today)),
+        *(Problem(each, message, Level.ADVISORY) for each in idle),
+    ]
 
 
-def _problems(
-    exemption: Exemption,
-    findings: Collection[Finding],
-    controls: Collection[str],
-    environments: Collection[str],
-    today: date,
-) -> Iterable[Problem]:
+def _problems(exemption: Exemption, controls: Collection[str], today: date) -> Iterable[Problem]:
     if exemption.control not in controls:
         yield Problem(exemption, f"there is no control {exemption.control!r}", Level.MANDATORY)
         return
@@ -100,6 +101,3 @@ def _problems(
         yield Problem(exemption, "it gives no reason", Level.MANDATORY)
     if exemption.expires is not None and today > exemption.expires:
         yield Problem(exemption, f"it expired on {exemption.expires}", Level.MANDATORY)
-    judged = any(map(exemption.covers, environments))
-    if judged and not any(exemption.accepts(finding) for finding in findings):
-        yield Problem(exemption, "it matches no finding: remove it, or correct its pattern", Level.ADVISORY)

@@ -104,14 +104,16 @@ def report(
     exemptions: Sequence[Exemption] = (),
     *,
     environments: Collection[str] = (),
+    judged: Collection[str] | None = None,
     preview: bool = True,
     today: date | None = None,
 ) -> Report:
     """Sort findings out.
 
-    `environments` are those that were judged, beside the ones that findings name: an exemption for one of them that
-    matches nothing is to be mended. In a preview undecided controls are counted only; afterwards they are advice.
-    `today` is the day that expiry is judged on: the current one, UTC, when left out.
+    An exemption that matches nothing is to be mended when it is for one of `environments` (and those that findings
+    name) and for one of the controls that had something to judge, `judged`: all of them when left out. In a preview
+    undecided controls are counted only; afterwards they are advice. `today` is the day that expiry is judged on: the
+    current one, UTC, when left out.
     """
     found = list(findings)
     day = today or datetime.now(UTC).date()
@@ -123,6 +125,7 @@ def report(
             open_findings.append(finding)
         elif not finding.undecided:
             exempted.append((finding, exemption))
+    controls = {rule.control.id for rule in RULES}
     violations = [each for each in open_findings if not (each.undecided and preview)]
     return Report(
         violations=tuple(sorted(violations, key=lambda each: each.level is Level.ADVISORY)),
@@ -132,7 +135,8 @@ def report(
             problems(
                 exemptions,
                 found,
-                controls={rule.control.id for rule in RULES},
+                controls=controls,
+                judged=controls if judged is None else judged,
                 environments={*environments, *(each.environment for each in found)},
                 today=day,
             )

@@ -8,9 +8,10 @@ import pytest
 
 from policies.controls import Level
 from policies.evaluation import Finding, evaluate
+from policies.evaluation import judged as judged_controls
 from policies.exemptions import Exemption, read
 from policies.report import Report, report
-from policies.rules import kms, s3
+from policies.rules import kms, s3, sagemaker
 from tests.policies.cases._case import UNKNOWN, Entry, entry
 
 TODAY = date(2026, 1, 15)
@@ -102,6 +103,14 @@ def test_an_exemption_that_matches_nothing_is_to_be_mended_but_stops_nothing() -
 
 def test_an_exemption_for_an_environment_that_was_not_judged_is_left_alone() -> None:
     assert judged(exempt(environments=["prod"])).clean
+
+
+def test_an_exemption_for_what_is_not_deployed_yet_is_left_alone() -> None:
+    exemption = exempt(control="SageMaker.4")
+
+    for entries, clean in (([key()], True), ([key(), entry(sagemaker.ENDPOINT_CONFIGURATION, "it")], False)):
+        result = report([], [exemption], environments=["dev"], judged=judged_controls(entries), today=TODAY)
+        assert result.clean is clean
 
 
 def test_an_exemption_for_what_cannot_be_decided_yet_is_not_stale() -> None:
