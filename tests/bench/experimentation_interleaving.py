@@ -240,5 +240,5 @@ def _metric(clicks: Floats, metric: str, users: int, generator: np.random.Genera
     if metric == "clicks":
         return drawn.sum(axis=1).astype(np.float64)
     if metric == "any_click":
-        return drawn.any(axis=1).astype(np.float64)
+        return np.array(drawn.any(axis=1), dtype=np.float64)
     return np.array(drawn.any(axis=1) / (drawn.argmax(axis=1) + 1), dtype=np.float64)

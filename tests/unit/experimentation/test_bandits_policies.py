@@ -191,7 +191,7 @@ def test_linucb_adds_its_bonus_and_linear_thompson_draws_around_the_same_estimat
     best = int(np.argmax(mean + 1.5 * deviation))
     assert ucb.probabilities(context)[0][best] == 1.0
     difference = (mean[0] - mean[1]) / (0.3 * sqrt(deviation[0] ** 2 + deviation[1] ** 2))
-    assert thompson.probabilities(context)[0][0] == pytest.approx(special.ndtr(difference), abs=1e-9)
+    assert thompson.probabilities(context)[0][0] == pytest.approx(float(special.ndtr(float(difference))), abs=1e-9)
 
 
 def test_a_context_of_zeros_leaves_linear_thompson_a_plain_tie() -> None:
