@@ -45,9 +45,9 @@ def plain(value: PropertyValue) -> Any:
 def wrap(value: Any) -> PropertyValue:
     """A plain value as a property value."""
     if isinstance(value, dict):
-        return PropertyValue({key: wrap(part) for key, part in value.items()})
+        return PropertyValue({key: wrap(part) for key, part in cast("dict[str, Any]", value).items()})
     if isinstance(value, list):
-        return PropertyValue([wrap(part) for part in value])
+        return PropertyValue([wrap(part) for part in cast("list[Any]", value)])
     return PropertyValue(float(value) if isinstance(value, int) and not isinstance(value, bool) else value)
 
 

@@ -8,7 +8,6 @@ exactly of the generated form is imported as usual.
 
 import ast
 import importlib
-import importlib.util
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from infra.local.engine.values import SIGNATURE, Properties, Value
+from infra.local.engine.values import Properties, Value, is_secret, secret
 
 Path = tuple[str | int, ...]
 
@@ -50,8 +50,10 @@ def carry_over(old: Mapping[str, Value], new: Properties, texts: Iterable[str]) 
 def _carry(old: Value, new: Value, path: Path) -> Value:
     if not path:
         return old
+    if is_secret(old) or is_secret(new):
+        # A secret is looked into, its path is that of its value, and what comes of it is secret.
+        return secret(_carry(_inner(old), _inner(new), path))
     head, rest = path[0], path[1:]
-    old, new = _inner(old), _inner(new)
     if isinstance(new, dict) or isinstance(old, dict):
         return _carry_key(old, new, head, rest)
     if isinstance(new, list) and isinstance(old, list):
@@ -84,7 +86,6 @@ def _carry_key(old: Value, new: Value, head: str | int, rest: Path) -> Value:
 
 
 def _inner(value: Value) -> Value:
-    """A secret object is looked into: its path is that of its value."""
-    while isinstance(value, dict) and SIGNATURE in value and "value" in value:
-        value = value["value"]
+    while isinstance(value, dict) and is_secret(value):
+        value = value.get("value")
     return value

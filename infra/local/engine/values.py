@@ -93,8 +93,9 @@ def _collect_texts(value: Value, into: set[str]) -> None:
     if isinstance(value, str):
         into.add(value)
     elif isinstance(value, dict):
-        for part in value.values():
-            _collect_texts(part, into)
+        for key, part in value.items():
+            if key != SIGNATURE:
+                _collect_texts(part, into)
     elif isinstance(value, list):
         for part in value:
             _collect_texts(part, into)
