@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,9 @@ from infra.local.engine import Event, Result
 from rich.console import Console
 from rich.status import Status
 
-_SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "same": " ", "read": "?", "import": "="}
+_SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "same": " ", "import": "="}
+_QUIET = {"same", "read", "refresh"}
+"""Operations that are not worth a line when they end as expected."""
 
 
 class Progress:
@@ -27,7 +29,7 @@ class Progress:
         self._running: dict[str, str] = {}
 
     @contextmanager
-    def step(self, what: str) -> Iterator[None]:
+    def step(self, what: str) -> Generator[None]:
         """Say what is being done until it is done, and how long it took if that was over two seconds."""
         start = time.monotonic()
         self._console.print(f"[bold]{what}[/bold]")
@@ -45,7 +47,7 @@ class Progress:
             self._running[event.urn] = label
         else:
             self._running.pop(event.urn, None)
-            if event.operation != "same" or event.message:
+            if event.operation not in _QUIET or event.message:
                 took = f" ({event.seconds:.1f} s)" if event.seconds and event.seconds > 2 else ""
                 note = f": {event.message}" if event.message else ""
                 sign = "!" if event.status == "failed" else _SIGNS.get(event.operation, "·")
