@@ -27,3 +27,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield Stack(AwsProvider(endpoint), endpoint)
     finally:
         server.stop(home)
+
+
+@pytest.fixture
+def unused_tcp_endpoint() -> str:
+    return f"http://127.0.0.1:{_free_port()}"

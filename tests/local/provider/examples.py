@@ -139,7 +139,7 @@ def _task(stack: Stack) -> dict[str, Any]:
         "name": "server",
         "image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/mlp/registry:abc",
         "portMappings": [{"containerPort": 5000}],
-        "environment": [{"name": "PORT", "value": "5000"}, {"name": "BIND_ADDRESS", "value": "0.0.0.0"}],
+        "environment": [{"name": "PORT", "value": "5000"}, {"name": "BIND_ADDRESS", "value": "0.0.0.0"}],  # noqa: S104  # what a container binds
         "mountPoints": [{"sourceVolume": "tmp", "containerPath": "/tmp"}],  # noqa: S108  # a path in a container
         "readonlyRootFilesystem": True,
     }
@@ -345,7 +345,7 @@ EXAMPLES: dict[str, Example] = {
         drifted="tags.Owner",
     ),
     "aws:kms/key:Key": Example(
-        lambda stack: {
+        lambda _: {
             "description": "example",
             "enableKeyRotation": True,
             "deletionWindowInDays": 7,
@@ -517,7 +517,7 @@ EXAMPLES: dict[str, Example] = {
         "retentionInDays",
     ),
     "aws:cloudwatch/metricAlarm:MetricAlarm": Example(
-        lambda stack: {
+        lambda _: {
             "comparisonOperator": "GreaterThanThreshold",
             "evaluationPeriods": 2,
             "threshold": 0.05,
@@ -671,7 +671,7 @@ EXAMPLES: dict[str, Example] = {
         "subnetIds",
     ),
     "aws:rds/parameterGroup:ParameterGroup": Example(
-        lambda stack: {
+        lambda _: {
             "family": "postgres16",
             "parameters": [{"name": "rds.force_ssl", "value": "1"}, {"name": "log_statement", "value": "ddl"}],
             "tags": TAGS,
@@ -709,7 +709,7 @@ EXAMPLES: dict[str, Example] = {
         "deletionProtection",
     ),
     "aws:sagemaker/modelPackageGroup:ModelPackageGroup": Example(
-        lambda stack: {
+        lambda _: {
             "modelPackageGroupName": "flights",
             "modelPackageGroupDescription": "late arrivals",
             "tags": TAGS,

@@ -45,7 +45,11 @@ CLUSTER = Spec(
     tags=_TAGS,
     name=Name("name", max=255),
     replace=frozenset(("name",)),
-    rename={"name": "clusterName", "arn": "clusterArn"},
+    rename={
+        "name": "clusterName",
+        "arn": "clusterArn",
+        "configuration.executeCommandConfiguration.logConfiguration.s3BucketEncryptionEnabled": "s3EncryptionEnabled",
+    },
     computed=frozenset(("settings",)),
     missing=_MISSING,
 )

@@ -297,6 +297,9 @@ LISTENER = Spec(
     rename={
         "arn": "ListenerArn",
         "certificateArn": "Certificates",
+        "defaultActions.authenticateCognito": "AuthenticateCognitoConfig",
+        "defaultActions.authenticateOidc": "AuthenticateOidcConfig",
+        "defaultActions.jwtValidation": "JwtValidationConfig",
         "defaultActions.fixedResponse": "FixedResponseConfig",
         "defaultActions.forward": "ForwardConfig",
         "defaultActions.redirect": "RedirectConfig",

@@ -128,7 +128,7 @@ def _configuration(kind: str, put: Call, get: Read, delete: Call | None, **more:
         read=get,
         delete=delete,
         exclusive=False,
-        replace=frozenset(("bucket", "expectedBucketOwner")),
+        replace=frozenset(("bucket",)),
         outputs={"bucket": "{id}"},
         missing=_MISSING,
         handled=frozenset(("bucket",)),
