@@ -4,6 +4,7 @@ import importlib
 import threading
 
 _LIVE = {
+    "applicationautoscaling": "infra.local.backends.autoscaling",
     "cloudwatch": "infra.local.backends.cloudwatch.backend",
     "ecr": "infra.local.backends.ecr",
     "ecs": "infra.local.backends.ecs.backend",
@@ -15,7 +16,7 @@ _LIVE = {
 """moto's service name to the module whose `install()` puts the live backend in place."""
 
 # Services that look into other services' backends.
-_LOOKS_EVERYWHERE = frozenset({"resourcegroupstaggingapi", "cloudformation", "applicationautoscaling", "moto_api"})
+_LOOKS_EVERYWHERE = frozenset({"resourcegroupstaggingapi", "cloudformation", "moto_api"})
 
 _lock = threading.RLock()
 _installed: set[str] = set()

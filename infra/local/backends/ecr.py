@@ -10,6 +10,7 @@ from moto.ecr.exceptions import InvalidParameterException, RepositoryNotFoundExc
 from moto.ecr.models import ECRBackend, ecr_backends
 from moto.ecr.models import Image as StoredImage
 
+from infra.local.backends.faults import fault
 from infra.local.backends.machine import ROOT
 
 ANNOTATION = "mlp.image.folder"
@@ -51,6 +52,17 @@ class LiveEcr(ECRBackend):
         computed = "sha256:" + hashlib.sha256(image_manifest.encode()).hexdigest()
         if digest is not None and digest != computed:
             raise InvalidParameterException(f"Image digest does not match: the manifest's is {computed}")
+        repository = self.repositories[repository_name]
+        taken = any(
+            image_tag in image.image_tags and image.get_image_digest() != computed for image in repository.images
+        )
+        if taken and repository.image_tag_mutability == "IMMUTABLE":
+            raise fault(
+                "ecr",
+                "ImageTagAlreadyExistsException",
+                f"The image tag '{image_tag}' already exists in the '{repository_name}' repository and cannot be "
+                "overwritten because the tag is immutable.",
+            )
         return super().put_image(repository_name, image_manifest, image_tag, image_manifest_mediatype, computed)
 
 

@@ -12,6 +12,14 @@ from infra.local.backends.machine import machine
 from infra.local.backends.postgres import Postgres, PostgresError
 
 _DEFAULT_PORT = 5432
+_KEPT = {
+    "enable_performance_insights": "performance_insights_enabled",
+    "performance_insights_kms_key_id": "performance_insights_kms_key_id",
+    "performance_insights_retention_period": "performance_insights_retention_period",
+    "database_insights_mode": "database_insights_mode",
+    "network_type": "network_type",
+    "dedicated_log_volume": "dedicated_log_volume",
+}
 
 
 class ManagedSecret(MasterUserSecret):
@@ -40,6 +48,7 @@ class LiveInstance(DBInstance):
         password: str = settings.get("master_user_password") or secrets.token_urlsafe(24)
         super().__init__(backend, **settings)
         self.manage_master_user_password = managed
+        self.keep(settings)
         self.status = "creating"
         self.server = Postgres(self.db_instance_identifier, int(self.port or _DEFAULT_PORT))
         self.dbi_resource_id = "db-" + secrets.token_hex(13).upper()
@@ -53,6 +62,12 @@ class LiveInstance(DBInstance):
     def address(self) -> str:
         """The server's loopback address."""
         return self.server.address
+
+    def keep(self, settings: dict[str, Any]) -> None:
+        """Keep settings that moto drops, under the names that DescribeDBInstances gives them."""
+        for given, described in _KEPT.items():
+            if settings.get(given) is not None:
+                setattr(self, described, settings[given])
 
     def _create(self, password: str) -> None:
         try:
@@ -107,7 +122,14 @@ class LiveRds(RDSBackend):
         db_kwargs.pop("manage_master_user_password", None)
         if password:
             instance.change_password(password)
+        instance.keep(db_kwargs)
         return super().modify_db_instance(db_instance_identifier, db_kwargs)
+
+    def modify_db_subnet_group(self, subnet_name: str, *more: Any, **named: Any) -> Any:
+        """Change a subnet group, which moto forgets afterwards."""
+        group = super().modify_db_subnet_group(subnet_name, *more, **named)
+        self.subnet_groups[subnet_name] = group
+        return group
 
     def reboot_db_instance(self, db_instance_identifier: str) -> DBInstance:
         """Restart the server."""

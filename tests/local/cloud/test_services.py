@@ -6,6 +6,7 @@ import urllib.request
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from infra.local import server
 from tests.local.cloud.conftest import ROLE, Cloud, until
@@ -180,6 +181,8 @@ def test_a_service_runs_behind_its_load_balancer_heals_rolls_and_goes(
     assert get(f"{url}/environment")["environment"]["GREETING"] == "again"
     assert "has reached a steady state." in described(cloud, "web")["events"][0]["message"]
 
+    with pytest.raises(ClientError, match="cannot be deleted while Services are active"):
+        ecs.delete_cluster(cluster=cluster)
     ecs.update_service(cluster=cluster, service="web", desiredCount=0)
     ecs.delete_service(cluster=cluster, service="web")
     until(lambda: described(cloud, "web")["status"] == "INACTIVE", what="the service to be inactive")

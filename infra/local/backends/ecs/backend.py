@@ -5,7 +5,6 @@ import time
 import traceback
 from typing import Any
 
-from moto.core.exceptions import ServiceException
 from moto.ecs.exceptions import InvalidParameterException, ServiceNotFoundException
 from moto.ecs.models import EC2ContainerServiceBackend, ecs_backends
 from moto.elbv2.models import elbv2_backends
@@ -13,6 +12,7 @@ from moto.elbv2.models import elbv2_backends
 from infra.local.backends import install as install_live
 from infra.local.backends.ecs.services import Deployment, Service
 from infra.local.backends.ecs.tasks import Task
+from infra.local.backends.faults import fault
 from infra.local.backends.members import Document, rows, section
 from infra.local.backends.shared import lazily
 
@@ -60,7 +60,7 @@ class LiveEcs(EC2ContainerServiceBackend):
         """Update a service."""
         service = self.find_service(request.get("cluster"), request["service"])
         if service.status != "ACTIVE":
-            raise ServiceException("ServiceNotActiveException", "Service was not ACTIVE.")
+            raise fault("ecs", "ServiceNotActiveException", "Service was not ACTIVE.")
         with self._lock:
             definition = self._definition(request) if request.get("taskDefinition") else None
             service.update(request, definition)
@@ -123,13 +123,11 @@ class LiveEcs(EC2ContainerServiceBackend):
         if any(
             service.cluster_name == cluster.name and service.status == "ACTIVE" for service in self.services.values()
         ):
-            raise ServiceException(
-                "ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active."
+            raise fault(
+                "ecs", "ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active."
             )
         if any(not task.ended for task in self.tasks.get(cluster.name, {}).values()):
-            raise ServiceException(
-                "ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active."
-            )
+            raise fault("ecs", "ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
         return super().delete_cluster(cluster_str)
 
     def list_services(

@@ -51,6 +51,11 @@ class LiveEcsResponse(EC2ContainerServiceResponse):
             documents = [{key: value for key, value in document.items() if key != "tags"} for document in documents]
         return ActionResult({"services": documents, "failures": failures})
 
+    def update_cluster_settings(self) -> ActionResult:
+        """UpdateClusterSettings."""
+        request = self.request
+        return ActionResult({"cluster": self.live.update_cluster(request["cluster"], request["settings"], None, None)})
+
     def run_task(self) -> ActionResult:
         """RunTask."""
         return ActionResult({"tasks": [task.document() for task in self.live.launch(self.request)], "failures": []})

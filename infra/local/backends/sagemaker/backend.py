@@ -197,4 +197,5 @@ def install() -> None:
 
     install_live("ecr")
     install_live("cloudwatch")
+    install_live("s3")
     sagemaker_backends.backend = LiveSageMaker
