@@ -50,7 +50,7 @@ def normal(plan: Plan, effect: float = 0.0) -> Effect:
 
 
 def canonical(replicates: int, information: Array, seed: int, effect: float = 0.0) -> Effect:
-    """Estimates exactly as the theory has them: normal, known variance, independent increments, at any `information`."""
+    """Estimates as the theory has them: normal, known variance, independent increments, at any `information`."""
     steps = np.diff(information, prepend=0.0)
     noise = np.random.default_rng(seed).standard_normal((replicates, len(information))) * np.sqrt(steps)
     difference = effect + np.cumsum(noise, axis=1) / information

@@ -6,6 +6,7 @@ import json
 import math
 from typing import Literal, Self
 
+import numpy as np
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from pipelines.experimentation.assignment.conditions import Condition
@@ -165,9 +166,8 @@ def override_digest(salt: str, unit: str) -> str:
 
 def bucket_members(ranges: list[tuple[float, float]], version: int = 2) -> list[int]:
     """Index of the range that holds each bucket, -1 for none; compared as floating point, as the SDKs do."""
-    size = BUCKETS[version]
-    members = [-1] * size
-    for number in range(size):
-        position = number / size
-        members[number] = next((i for i, (start, end) in enumerate(ranges) if start <= position < end), -1)
-    return members
+    position = np.arange(BUCKETS[version]) / BUCKETS[version]
+    members = np.full(BUCKETS[version], -1)
+    for i, (start, end) in reversed(list(enumerate(ranges))):  # the first range that holds a bucket wins
+        members[(position >= start) & (position < end)] = i
+    return members.tolist()

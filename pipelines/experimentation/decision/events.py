@@ -1,7 +1,8 @@
 """Exposures and outcomes as columns, and the table of units that the analysis reads."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +14,7 @@ from pipelines.experimentation.errors import ExperimentError
 Floats = NDArray[np.float64]
 Texts = NDArray[np.str_]
 Indices = NDArray[np.intp]
+Column = Texts | Floats
 
 
 @dataclass(frozen=True)
@@ -65,16 +67,20 @@ class Events:
 
     def digest(self) -> str:
         """SHA-256 of the content, the same for any order of rows."""
-        exposures: list[Sequence[object]] = [self.unit.tolist(), self.variant.tolist(), self.at.tolist()]
-        exposures += [column.tolist() for column in (self.stage, self.cluster) if column is not None]
-        for name, column in sorted({**self.covariates, **self.segments}.items()):
-            exposures += [[name] * len(column), column.tolist()]
-        outcomes = [column.tolist() for column in (self.outcome_unit, self.outcome, self.value, self.outcome_at)]
+        exposures: dict[str, Column] = {"unit": self.unit, "variant": self.variant, "at": self.at}
+        exposures |= {} if self.stage is None else {"stage": self.stage.astype(float)}
+        exposures |= {} if self.cluster is None else {"cluster": self.cluster}
+        exposures |= {f"covariate {name}": column for name, column in sorted(self.covariates.items())}
+        exposures |= {f"segment {name}": column for name, column in sorted(self.segments.items())}
+        outcomes: dict[str, Column] = {"unit": self.outcome_unit, "outcome": self.outcome}
+        outcomes |= {"value": self.value, "at": self.outcome_at}
         digest = hashlib.sha256()
-        for rows in (zip(*exposures, strict=True), zip(*outcomes, strict=True)):
-            for line in sorted(repr(row) for row in rows):
-                digest.update(line.encode() + b"\n")
-            digest.update(b"--\n")
+        for rows in (exposures, outcomes):
+            order = np.lexsort(list(rows.values())[::-1])
+            for name, column in rows.items():
+                text = column.dtype.kind == "U"
+                content = json.dumps(column[order].tolist()).encode() if text else column[order].astype("<f8").tobytes()
+                digest.update(f"{name} {len(content)}\n".encode() + content)
         return digest.hexdigest()
 
 

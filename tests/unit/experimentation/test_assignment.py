@@ -42,6 +42,9 @@ def assigner(configuration: Configuration = CONFIGURATION) -> Assigner:
     return Assigner(configuration, clock=lambda: ISSUED.timestamp() + 60)
 
 
+ASSIGNER = assigner()
+
+
 def changed(**fields: object) -> Configuration:
     return Configuration.model_validate({**CONFIGURATION.model_dump(), **fields})
 
@@ -116,10 +119,9 @@ def test_another_process_with_another_hash_seed_places_alike() -> None:
 @settings(deadline=None)
 @given(unit=st.text(min_size=1, max_size=60), key=st.sampled_from([e.key for e in CONFIGURATION.experiments]))
 def test_explain_and_variant_agree_for_any_identifier(unit: str, key: str) -> None:
-    placed = assigner()
     attributes = {"country": "NL", "orders": 4, "app": "5.0"}
-    explained = placed.explain(key, unit, attributes)
-    assert placed.variant(key, unit, attributes) == explained.variant
+    explained = ASSIGNER.explain(key, unit, attributes)
+    assert ASSIGNER.variant(key, unit, attributes) == explained.variant
     assert (explained.variant is not None) == (explained.reason in ("assigned", "overridden"))
 
 

@@ -131,9 +131,8 @@ def test_impossible_shares_are_refused(shares: dict[str, float]) -> None:
 
 def endpoint(*answers: tuple[str, float]) -> tuple[Stubber, SageMakerServingWeights]:
     """An endpoint with these successive statuses and weights of v2; botocore checks every parameter."""
-    client: SageMakerClient = boto3.client(
-        "sagemaker", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
-    )
+    session = boto3.Session("x", "x", region_name="eu-west-1")
+    client: SageMakerClient = session.client("sagemaker")  # pyright: ignore[reportUnknownMemberType]: boto3's overloads
     stubber = Stubber(client)
     for i, (status, weight) in enumerate(answers):
         variants = [{"VariantName": "v1", "CurrentWeight": 1 - weight}, {"VariantName": "v2", "CurrentWeight": weight}]

@@ -132,7 +132,7 @@ def test_inference_after_stopping_agrees_with_the_fixed_test_when_there_was_one_
 
 
 def test_interval_after_stopping_covers_as_often_as_it_says() -> None:
-    design, effect, replicates = boundaries(FIFTHS, 0.05, Pocock()), 2.0, 300
+    design, effect, replicates = boundaries(FIFTHS, 0.05, Pocock()), 2.0, 150
     information = 2.0 * FIFTHS
     steps = np.random.default_rng(5).standard_normal((replicates, 5)) * np.sqrt(np.diff(information, prepend=0))
     z = (np.cumsum(steps, axis=1) + effect * information) / np.sqrt(information)
