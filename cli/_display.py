@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
-from infra.local.engine import Event, Result
 from rich.console import Console
 from rich.status import Status
+
+from infra.local.engine import Event, Result
 
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "same": " ", "import": "="}
 _QUIET = {"same", "read", "refresh"}

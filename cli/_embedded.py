@@ -1,10 +1,11 @@
 """Deployments by the embedded engine."""
 
-from infra.local.engine import Engine
+from functools import partial
 
 from cli._deployment import OnEvent
 from cli._target import PROJECT, ROOT, Target, passphrase
 from infra.local import server
+from infra.local.engine import Engine
 from infra.local.provider import AwsProvider
 
 
@@ -17,7 +18,7 @@ def open_stack(target: Target, on_event: OnEvent) -> Engine:
         root=ROOT,
         backend=target.state,
         passphrase=passphrase(target.home).read_text(),
-        providers={"aws": AwsProvider(target.endpoint)},
+        providers={"aws": partial(AwsProvider, target.endpoint)},
         policy_packs=[ROOT / "policies"],
         cloud_id=cloud.cloud_id if cloud else None,
         on_event=on_event,

@@ -1,7 +1,11 @@
 """`mlp policy`."""
 
+import os
+import socket
 import sys
 import tempfile
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import click
@@ -42,7 +46,13 @@ def _plan(where: Target) -> Result:
     """Preview the stack on an embedded AWS of its own, made for this and dropped after it."""
     with tempfile.TemporaryDirectory(prefix="mlp-policy-") as folder:
         home = Path(folder)
-        cloud = server.start(home, "http://127.0.0.1:0")
+        cloud = server.start(home, f"http://127.0.0.1:{_free_port()}")
+        variables = server.environment(cloud)
+        os.environ.pop("AWS_ENDPOINT_URL", None)
+        if where.endpoint is None:
+            # The program of any other environment refuses a loopback endpoint: only the provider is told of it.
+            variables.pop("AWS_ENDPOINT_URL")
+        os.environ.update(variables)
         try:
             return Engine(
                 project=PROJECT,
@@ -50,7 +60,13 @@ def _plan(where: Target) -> Result:
                 root=ROOT,
                 backend=home / "state",
                 passphrase="a plan is never stored",  # noqa: S106 - state of this preview lives in a folder dropped below
-                providers={"aws": AwsProvider(cloud.endpoint)},
+                providers={"aws": partial(AwsProvider, cloud.endpoint)},
             ).preview()
         finally:
             server.stop(home)
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
