@@ -51,7 +51,11 @@ def _state(running: int, *, rollout: str = "COMPLETED", deployments: int = 1, ev
 @pytest.fixture
 def published(monkeypatch: pytest.MonkeyPatch) -> Registered:
     registered = Registered()
-    monkeypatch.setattr(images, "exists", lambda image: image.uri in registered.uris)  # pyright: ignore[reportUnknownLambdaType] - a stand-in
+
+    def exists(image: Image) -> bool:
+        return image.uri in registered.uris
+
+    monkeypatch.setattr(images, "exists", exists)
     return registered
 
 

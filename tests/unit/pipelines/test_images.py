@@ -1,9 +1,9 @@
 import json
 from pathlib import Path
 
-import boto3
 import pytest
 
+from pipelines import aws as clients
 from pipelines.errors import PipelineError
 from pipelines.images import FOLDER_ANNOTATION, ContainerEngineImages, FolderImages, ensure, tag
 from stacks.outputs import Image
@@ -16,14 +16,14 @@ IMAGE = image("pipelines/training/image", "mlp-test/training")
 @pytest.fixture
 def repository(aws: None) -> Image:
     del aws
-    boto3.client("ecr").create_repository(repositoryName=IMAGE.repository, imageTagMutability="IMMUTABLE")
+    clients.ecr().create_repository(repositoryName=IMAGE.repository, imageTagMutability="IMMUTABLE")
     return IMAGE
 
 
 def test_a_folder_is_registered_once_under_its_tag(repository: Image) -> None:
     assert ensure(repository, FolderImages(ROOT))
     assert not ensure(repository, FolderImages(ROOT))
-    found = boto3.client("ecr").batch_get_image(
+    found = clients.ecr().batch_get_image(
         repositoryName=repository.repository, imageIds=[{"imageTag": tag(repository)}]
     )["images"]
     manifest = json.loads(found[0].get("imageManifest", ""))

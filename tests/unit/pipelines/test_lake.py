@@ -1,7 +1,7 @@
-import boto3
 import pandas as pd
 import pytest
 
+from pipelines import aws as clients
 from pipelines.lake import Dataset, Lake, Tables, by_month, parquet
 
 BUCKET = "mlp-test-lake"
@@ -10,7 +10,7 @@ BUCKET = "mlp-test-lake"
 @pytest.fixture
 def lake(aws: None) -> Lake:
     del aws
-    boto3.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    clients.s3().create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     return Lake(BUCKET)
 
 
@@ -64,7 +64,7 @@ def test_a_changed_value_is_another_version_and_leaves_the_old_one_readable(lake
 
 def test_a_dataset_that_lost_an_object_is_not_found(lake: Lake) -> None:
     dataset, _ = _writes(lake, "one", _tables())
-    boto3.client("s3").delete_object(Bucket=BUCKET, Key=next(iter(dataset.objects)))
+    clients.s3().delete_object(Bucket=BUCKET, Key=next(iter(dataset.objects)))
     assert lake.find("toy", "one") is None
 
 

@@ -29,7 +29,7 @@ SCHEMA = Schema([Column("carrier", "string"), Column("minutes", "double"), Colum
 ROW = {"carrier": "UA", "minutes": 1.5, "stops": 2}
 
 
-def _frame(body: str, media: str) -> list[dict[str, Any]]:
+def _frame(body: str, media: str) -> list[dict[Any, Any]]:
     return SCHEMA.frame(body.encode(), media).to_dict("records")
 
 

@@ -1,6 +1,6 @@
-import boto3
 import pytest
 
+from pipelines import aws as clients
 from pipelines import platform
 from pipelines.errors import PipelineError
 from stacks.outputs import PlatformOutputs
@@ -9,10 +9,10 @@ ADDRESS = "s3://mlp-test-artifacts/platform/outputs.json"
 
 
 def _publish(body: str) -> None:
-    s3 = boto3.client("s3")
+    s3 = clients.s3()
     s3.create_bucket(Bucket="mlp-test-artifacts", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     s3.put_object(Bucket="mlp-test-artifacts", Key="platform/outputs.json", Body=body.encode())
-    boto3.client("ssm").put_parameter(Name="/mlp/test/outputs", Value=ADDRESS, Type="String")
+    clients.ssm().put_parameter(Name="/mlp/test/outputs", Value=ADDRESS, Type="String")
 
 
 @pytest.mark.usefixtures("aws")
@@ -29,7 +29,7 @@ def test_an_environment_that_is_not_deployed_says_what_to_call() -> None:
 
 @pytest.mark.usefixtures("aws")
 def test_a_pointer_to_a_document_that_is_gone_says_what_to_call() -> None:
-    boto3.client("ssm").put_parameter(Name="/mlp/test/outputs", Value=ADDRESS, Type="String")
+    clients.ssm().put_parameter(Name="/mlp/test/outputs", Value=ADDRESS, Type="String")
     with pytest.raises(platform.NotDeployedError, match="gone; call `mlp up --stack test`"):
         platform.load("test")
 

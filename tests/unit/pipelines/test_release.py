@@ -1,10 +1,10 @@
 from typing import Any
 
-import boto3
 import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
+from pipelines import aws as clients
 from pipelines.errors import PipelineError
 from pipelines.serving import release, rollout
 from pipelines.serving.release import platform_serving
@@ -23,7 +23,7 @@ def test_a_release_is_written_once_and_read_back(outputs: PlatformOutputs) -> No
     assert release.publish(serving, wanted)
     assert not release.publish(serving, wanted)
     assert release.read(serving) == wanted
-    assert boto3.client("ssm").get_parameter(Name=serving.release_parameter)["Parameter"].get("Version") == 1
+    assert clients.ssm().get_parameter(Name=serving.release_parameter)["Parameter"].get("Version") == 1
 
 
 def test_a_new_model_takes_the_first_variant_and_leaves_the_others(outputs: PlatformOutputs) -> None:

@@ -1,0 +1,71 @@
+"""The platform, deployed by the command on an embedded AWS of its own."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pipelines import platform
+from pipelines.progress import Progress
+from stacks.outputs import PlatformOutputs
+
+ROOT = Path(__file__).parents[2]
+VARIABLES = {
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_REGION": "eu-west-1",
+}
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployed `local` environment and the command that changes it."""
+
+    environment: dict[str, str]
+    outputs: PlatformOutputs
+
+    def mlp(self, *arguments: str) -> str:
+        """Standard output of the command. Fails the test with its standard error when it fails."""
+        command = [sys.executable, "-m", "cli.main", *arguments]
+        ended = subprocess.run(
+            command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False
+        )
+        assert ended.returncode == 0, ended.stderr[-3000:]
+        return ended.stdout
+
+    def up(self) -> None:
+        """Bring the stack up to what its inputs say."""
+        self.mlp("up", "--stack", "local", "--yes", "--json")
+
+
+@pytest.fixture(scope="session")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Generator[Deployment, None, None]:
+    home = tmp_path_factory.mktemp("home")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    added = {**VARIABLES, "MLP_HOME": str(home), "AWS_ENDPOINT_URL": endpoint}
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in added.items():
+            patched.setenv(name, value)
+        first = Deployment({**os.environ, **added}, PlatformOutputs.model_construct())
+        try:
+            first.up()
+            first.mlp("deploy", "--stack", "local")
+            yield Deployment(first.environment, platform.load("local"))
+        finally:
+            first.mlp("destroy", "--stack", "local", "--yes")
+
+
+@pytest.fixture
+def told() -> tuple[list[str], Progress]:
+    """What a pipeline said, and the callable to say it to."""
+    lines: list[str] = []
+    tell: Callable[[str, str], None] = lambda step, message: lines.append(f"{step}: {message}")  # noqa: E731 - typed
+    return lines, tell
