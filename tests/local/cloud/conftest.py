@@ -86,3 +86,20 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Generator[Cloud]:
     started = Cloud(home)
     yield started
     server.stop(home)
+
+
+@pytest.fixture(scope="session")
+def subnets(cloud: Cloud) -> list[str]:
+    ec2 = cloud.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    zones = zip("ab", ("10.9.1.0/24", "10.9.2.0/24"), strict=True)
+    return [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=block, AvailabilityZone=f"{server.REGION}{zone}")["Subnet"]["SubnetId"]
+        for zone, block in zones
+    ]
+
+
+@pytest.fixture(scope="session")
+def cluster(cloud: Cloud) -> str:
+    cloud.client("ecs").create_cluster(clusterName="main")
+    return "main"

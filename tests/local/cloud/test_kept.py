@@ -9,7 +9,6 @@ from botocore.exceptions import ClientError
 from infra.local import server
 from tests.local.cloud.conftest import ROLE, Cloud, until
 from tests.local.cloud.test_rds import instance
-from tests.local.cloud.test_services import cluster, subnets  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.local
 
@@ -37,7 +36,11 @@ def test_scalable_targets_have_an_arn_and_tags(cloud: Cloud) -> None:
 def test_models_and_configurations_are_described_as_given(cloud: Cloud) -> None:
     sagemaker = cloud.client("sagemaker")
     vpc = {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}
-    container = {"Image": cloud.image(), "ModelDataUrl": "s3://any/model.tar.gz", "Environment": {"A": "1"}}
+    container: dict[str, Any] = {
+        "Image": cloud.image(),
+        "ModelDataUrl": "s3://any/model.tar.gz",
+        "Environment": {"A": "1"},
+    }
     sagemaker.create_model(
         ModelName="whole",
         PrimaryContainer=container,
@@ -97,7 +100,7 @@ def test_a_model_package_group_goes_only_when_it_is_empty(cloud: Cloud) -> None:
     assert sagemaker.list_model_package_groups(NameContains="group")["ModelPackageGroupSummaryList"] == []
 
 
-def test_database_settings_and_subnet_groups_survive_a_change(cloud: Cloud, subnets: list[str]) -> None:  # noqa: F811 - the fixture
+def test_database_settings_and_subnet_groups_survive_a_change(cloud: Cloud, subnets: list[str]) -> None:
     rds = cloud.client("rds")
     rds.create_db_subnet_group(DBSubnetGroupName="g", DBSubnetGroupDescription="d", SubnetIds=subnets)
     rds.modify_db_subnet_group(DBSubnetGroupName="g", SubnetIds=list(reversed(subnets)))
@@ -115,7 +118,7 @@ def test_database_settings_and_subnet_groups_survive_a_change(cloud: Cloud, subn
     rds.delete_db_subnet_group(DBSubnetGroupName="g")
 
 
-def test_cluster_settings_and_image_tags_hold(cloud: Cloud, cluster: str) -> None:  # noqa: F811 - the fixture
+def test_cluster_settings_and_image_tags_hold(cloud: Cloud, cluster: str) -> None:
     ecs, ecr = cloud.client("ecs"), cloud.client("ecr")
     ecs.update_cluster_settings(cluster=cluster, settings=[{"name": "containerInsights", "value": "enabled"}])
     assert ecs.describe_clusters(clusters=[cluster], include=["SETTINGS"])["clusters"][0]["settings"] == [

@@ -14,17 +14,6 @@ from tests.local.cloud.conftest import ROLE, Cloud, until
 pytestmark = pytest.mark.local
 
 
-@pytest.fixture(scope="session")
-def subnets(cloud: Cloud) -> list[str]:
-    ec2 = cloud.client("ec2")
-    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
-    zones = zip("ab", ("10.9.1.0/24", "10.9.2.0/24"), strict=True)
-    return [
-        ec2.create_subnet(VpcId=vpc, CidrBlock=block, AvailabilityZone=f"{server.REGION}{zone}")["Subnet"]["SubnetId"]
-        for zone, block in zones
-    ]
-
-
 def network(subnets: list[str]) -> dict[str, Any]:
     return {"awsvpcConfiguration": {"subnets": subnets, "securityGroups": [], "assignPublicIp": "DISABLED"}}
 
@@ -92,12 +81,6 @@ def balancer(cloud: Cloud, name: str, subnets: list[str], port: int = 5080) -> t
 def get(url: str) -> dict[str, Any]:
     with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - an address of our own
         return json.load(answer)
-
-
-@pytest.fixture(scope="session")
-def cluster(cloud: Cloud) -> str:
-    cloud.client("ecs").create_cluster(clusterName="main")
-    return "main"
 
 
 def test_a_service_runs_behind_its_load_balancer_heals_rolls_and_goes(
