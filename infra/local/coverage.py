@@ -14,7 +14,7 @@ PATH = Path(__file__).with_name("COVERAGE.md")
 def render() -> str:
     """The page: the provider's table, its functions and the ledger of the embedded AWS."""
     rows = [
-        f"| `{one.type}` | {one.service} | {', '.join(one.operations)} | {', '.join(one.refused) or '–'} |"
+        f"| `{one.type}` | {one.service} | {', '.join(one.operations)} | {', '.join(one.refused) or 'none'} |"
         for one in resource_types()
     ]
     return "\n".join(

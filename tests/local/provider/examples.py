@@ -101,7 +101,7 @@ def role(stack: Stack, name: str = "shared") -> Deployed:
 def image(stack: Stack) -> str:
     """The smallest image there is, in the registry."""
     repository = shared(stack, "aws:ecr/repository:Repository", "tiny", forceDelete=True)
-    manifest = {
+    manifest: dict[str, Any] = {
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "config": {

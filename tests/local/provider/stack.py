@@ -38,13 +38,8 @@ class Stack:
     deployed: list[Deployed] = field(default_factory=list[Deployed])
 
     def client(self, service: str) -> Any:
-        return boto3.client(  # pyright: ignore[reportUnknownMemberType]  # the service is a parameter
-            service,  # pyright: ignore[reportArgumentType]  # the service is a parameter
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            aws_access_key_id="local",
-            aws_secret_access_key="local",
-        )
+        session: Any = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)
+        return session.client(service, endpoint_url=self.endpoint)
 
     def urn(self, token: str, name: str) -> str:
         return f"urn:pulumi:test::mlp::mlp:index:Thing${token}::{name}"

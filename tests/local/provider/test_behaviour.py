@@ -12,7 +12,7 @@ from pulumi.provider.experimental.property_value import PropertyValue
 from infra.local.errors import LocalError
 from infra.local.provider import AwsProvider, lifecycle
 from infra.local.provider.cloud import Cloud
-from infra.local.provider.handler import Handler, Scope
+from infra.local.provider.handler import Handler
 from infra.local.provider.table import TABLE
 from infra.local.provider.values import plain_map, wrap_map
 
@@ -51,7 +51,7 @@ def test_an_interrupted_create_is_completed(stack: Stack, monkeypatch: pytest.Mo
     class KilledError(BaseException):
         pass
 
-    def killed(self: Handler, scope: Scope) -> None:
+    def killed(*_: object) -> None:
         raise KilledError
 
     inputs = {"cidrBlock": "10.77.0.0/16", "enableDnsHostnames": True, "tags": {"Stage": "network"}}
@@ -129,7 +129,7 @@ def test_another_account_is_refused(stack: Stack) -> None:
     provider = AwsProvider(stack.endpoint)
     arguments = wrap_map({"allowedAccountIds": json.dumps(["999999999999"])})
     asyncio.run(provider.configure(api.ConfigureRequest({}, arguments, accept_secrets=True, accept_resources=False)))
-    with pytest.raises(LocalError, match="123456789012.*999999999999"):
+    with pytest.raises(LocalError, match=r"123456789012.*999999999999"):
         Stack(provider, stack.endpoint).create(VPC, "elsewhere", {"cidrBlock": "10.1.0.0/16"})
 
 

@@ -77,8 +77,8 @@ def test_long_names_are_cut_to_what_aws_takes() -> None:
             "aws:cloudwatch/logGroup:LogGroup",
             {"retentionInDays": 8},
             (
-                "retentionInDays must be one of 0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, "
-                "1827, 2192, 2557, 2922, 3288, 3653, got 8"
+                "retentionInDays must be one of 0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, "
+                "1096, 1827, 2192, 2557, 2922, 3288, 3653, got 8"
             ),
         ),
         (

@@ -51,7 +51,7 @@ def test_documents_of_two_meanings_differ(one: str, other: str) -> None:
 
 def test_sets_and_empty_values_are_no_difference() -> None:
     token = "aws:rds/subnetGroup:SubnetGroup"
-    state = {"subnetIds": ["b", "a"], "description": "x", "tags": {}}
+    state: dict[str, Any] = {"subnetIds": ["b", "a"], "description": "x", "tags": {}}
     assert not paths(token, state, {"subnetIds": ["a", "b"], "description": "x"})
 
 

@@ -25,7 +25,7 @@ def converted(token: str, operation: str, properties: dict[str, Any]) -> tuple[d
 
 VARIANT = "aws:sagemaker/endpointConfiguration:EndpointConfiguration"
 names = st.from_regex(r"[a-zA-Z0-9](-?[a-zA-Z0-9]){0,30}", fullmatch=True)
-variants = st.fixed_dictionaries(
+variants: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"modelName": names, "variantName": names},
     optional={
         "initialInstanceCount": st.integers(1, 50),

@@ -67,7 +67,6 @@ POLICY = Spec(
     ),
     delete=Call(operation="DeleteScalingPolicy", params={**_SCALED, "PolicyName": "{name}"}),
     name=Name("name", max=255),
-    exclusive=False,
     replace=frozenset(("name", "resourceId", "scalableDimension", "serviceNamespace")),
     rename={"name": "PolicyName", "arn": "PolicyARN", "alarmArns": "Alarms"},
     from_aws={

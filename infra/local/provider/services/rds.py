@@ -392,7 +392,7 @@ class Instance(Handler):
 
     def _wait(self, scope: Scope, settled: frozenset[str]) -> None:
         deadline = time.monotonic() + self.timeout_seconds
-        while (item := self.fetch(scope)) is not None and item.get("DBInstanceStatus") not in settled:
+        while (item := scope.read(self.spec.read)) is not None and item.get("DBInstanceStatus") not in settled:
             status = item.get("DBInstanceStatus")
             if status in {"failed", "incompatible-parameters", "incompatible-network", "storage-full"}:
                 raise LocalError(

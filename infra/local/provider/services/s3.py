@@ -266,7 +266,7 @@ OBJECT = Spec(
     read=Read(operation="HeadObject", params={"Bucket": "{bucket}", "Key": "{key}"}),
     delete=Call(operation="DeleteObject", params={"Bucket": "{bucket}", "Key": "{key}"}),
     tags=Tagging(
-        member="",
+        member="Tagging",
         read=Read(operation="GetObjectTagging", params={"Bucket": "{bucket}", "Key": "{key}"}, select="TagSet"),
         tag=Call(operation="PutObjectTagging"),
     ),
@@ -331,13 +331,20 @@ class BucketObject(Put):
         tags = {"Tagging": urlencode(scope.all_tags())} if scope.all_tags() else {}
         return {**params, "Body": body_of(scope.inputs), **tags}
 
+    def creation_tags(self, scope: Scope) -> dict[str, Any]:
+        """Tags go with the content."""
+        del scope
+        return {}
+
     def put_tags(self, scope: Scope, added: Mapping[str, str], removed: list[str]) -> None:
-        """S3 takes the whole set at once; a new object has them from its creation."""
+        """S3 takes the whole set at once."""
         del added, removed
+        where = {"Bucket": scope.lookup("bucket"), "Key": scope.lookup("key")}
         pairs = [{"Key": key, "Value": value} for key, value in scope.all_tags().items()]
-        scope.call(
-            "PutObjectTagging", Bucket=scope.lookup("bucket"), Key=scope.lookup("key"), Tagging={"TagSet": pairs}
-        )
+        if pairs:
+            scope.call("PutObjectTagging", **where, Tagging={"TagSet": pairs})
+        else:
+            scope.call("DeleteObjectTagging", **where)
 
     def outputs(self, scope: Scope, item: dict[str, Any]) -> dict[str, Any]:
         """The object's properties; its content only while it is the one that was put."""

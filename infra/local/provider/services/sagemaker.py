@@ -178,7 +178,7 @@ class Endpoint(Handler):
 
     def _wait(self, scope: Scope, busy: Any) -> dict[str, Any] | None:
         deadline = time.monotonic() + self.timeout_seconds
-        item = self.fetch(scope)
+        item = scope.read(self.spec.read)
         while item is not None and busy(item):
             if time.monotonic() > deadline:
                 raise LocalError(
@@ -186,7 +186,7 @@ class Endpoint(Handler):
                     f"see the log group /aws/sagemaker/Endpoints/{scope.id}"
                 )
             time.sleep(self.poll_seconds)
-            item = self.fetch(scope)
+            item = scope.read(self.spec.read)
         return item
 
 
