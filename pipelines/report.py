@@ -12,11 +12,10 @@ WIDTH = 100
 
 
 class Latency(BaseModel):
-    """Of requests through InvokeEndpoint, from call to answer."""
+    """Of requests through InvokeEndpoint sent one after the other, from call to answer."""
 
     requests: int
     rows_per_request: int
-    concurrency: int
     p50_ms: float
     p99_ms: float
 
@@ -49,7 +48,8 @@ class SpineReport(BaseModel):
     """Of the endpoint's answers."""
     largest_difference: float
     """Between what the endpoint answered and what the model said of the same rows when it was trained."""
-    latency: Latency
+    latency: list[Latency]
+    """By batch size."""
 
     def render(self) -> str:
         """The report as text, at most 100 characters wide."""
@@ -96,9 +96,11 @@ class SpineReport(BaseModel):
         return table
 
     def _foot(self) -> list[str]:
-        latency = self.latency
-        sent = f"{latency.requests} requests, {latency.rows_per_request} row each, {latency.concurrency} at a time"
         return [
-            f"latency of {sent}: p50 {latency.p50_ms:.1f} ms, p99 {latency.p99_ms:.1f} ms",
+            *(
+                f"latency of {each.requests} requests of {each.rows_per_request}: "
+                f"p50 {each.p50_ms:.1f} ms, p99 {each.p99_ms:.1f} ms"
+                for each in self.latency
+            ),
             f"largest difference between served and trained scores: {self.largest_difference:.1e}",
         ]

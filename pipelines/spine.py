@@ -14,7 +14,7 @@ from pipelines.registry import packages
 from pipelines.registry.register import CANDIDATE, CHAMPION, Candidate, Tracking, Version
 from pipelines.report import Latency, SpineReport
 from pipelines.serving import endpoint, release, retire, rollout
-from pipelines.serving.invoke import predict
+from pipelines.serving.invoke import Predictions, predict
 from pipelines.serving.release import platform_serving
 from pipelines.training import archive, package
 from pipelines.training.job import Job
@@ -23,7 +23,9 @@ from pipelines.workload import Sample, Scores, Workload
 from stacks.outputs import PlatformOutputs, Registry, ReleasedModel
 
 SAMPLE_ROWS = 1000
-REQUESTS_AT_ONCE = 2
+SINGLE_ROWS = 200
+"""So many rows are asked about one by one, one at a time; the others in batches."""
+BATCH_ROWS = 100
 LARGEST_DIFFERENCE = 1e-6
 """The same model on the same rows must give the same scores, up to the digits that CSV carries."""
 
@@ -59,8 +61,8 @@ def run(
     tracking.alias(registered.version, CHAMPION)
     sample = workload.sample(lake.read(dataset, "test"), SAMPLE_ROWS)
     progress("serving", f"ask {serving.endpoint} about {len(sample.ids)} rows")
-    answers = predict(serving.endpoint, sample.rows, concurrency=REQUESTS_AT_ONCE)
-    served = workload.scores(answers.rows)
+    answers = _ask(serving.endpoint, sample)
+    served = workload.scores([row for _, part in answers for row in part.rows])
     known = _same_rows(registered.scores, sample)
     difference = _difference(served, known.pop("model"))
     return SpineReport(
@@ -82,13 +84,15 @@ def run(
         quality={name: metrics.quality(sample.truth, each) for name, each in {"model": served, **known}.items()},
         calibration=metrics.calibration(sample.truth, served),
         largest_difference=difference,
-        latency=Latency(
-            requests=len(answers.milliseconds),
-            rows_per_request=1,
-            concurrency=REQUESTS_AT_ONCE,
-            p50_ms=answers.percentile(50),
-            p99_ms=answers.percentile(99),
-        ),
+        latency=[
+            Latency(
+                requests=len(part.milliseconds),
+                rows_per_request=batch,
+                p50_ms=part.percentile(50),
+                p99_ms=part.percentile(99),
+            )
+            for batch, part in answers
+        ],
     )
 
 
@@ -183,6 +187,12 @@ def _release(
     release.publish(serving, wanted)
     retire.superseded(serving, progress)
     return rolled_out
+
+
+def _ask(endpoint_name: str, sample: Sample) -> list[tuple[int, Predictions]]:
+    """Answers for the sample's rows in order, with the batch size of each part."""
+    parts = [(1, sample.rows.iloc[:SINGLE_ROWS]), (BATCH_ROWS, sample.rows.iloc[SINGLE_ROWS:])]
+    return [(batch, predict(endpoint_name, rows, batch=batch)) for batch, rows in parts if len(rows)]
 
 
 def _same_rows(scores: pd.DataFrame, sample: Sample) -> dict[str, Scores]:

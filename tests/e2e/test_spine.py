@@ -35,8 +35,8 @@ def test_a_workload_is_trained_registered_released_and_answers(deployment: Deplo
     assert report.quality["model"].roc_auc > 0.85
     assert set(report.quality) == {"model", "always_x"}
     assert report.largest_difference < 1e-6
-    assert report.latency.requests == 40
-    assert report.latency.p50_ms <= report.latency.p99_ms
+    assert [each.requests for each in report.latency] == [40]
+    assert report.latency[0].p50_ms <= report.latency[0].p99_ms
     for said in (report.training_job, report.endpoint, "calibration error", "always x", "p99"):
         assert said in report.render()
 
