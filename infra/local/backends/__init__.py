@@ -6,6 +6,7 @@ import threading
 _LIVE = {
     "applicationautoscaling": "infra.local.backends.autoscaling",
     "cloudwatch": "infra.local.backends.cloudwatch.backend",
+    "ec2": "infra.local.backends.ec2",
     "ecr": "infra.local.backends.ecr",
     "ecs": "infra.local.backends.ecs.backend",
     "elbv2": "infra.local.backends.elb.backend",

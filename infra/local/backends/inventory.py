@@ -58,7 +58,7 @@ def _ec2(backend: Any) -> Rows:
             if group.vpc_id not in default and group.name != "default"
         ),
     )
-    yield from _names("vpc-endpoint", backend.vpc_end_points)
+    yield from _names("vpc-endpoint", (item.id for item in backend.vpc_end_points.values() if item.state != "deleted"))
     yield from _names("flow-log", backend.flow_logs)
     yield from _names(
         "nat-gateway", (gateway.id for gateway in backend.nat_gateways.values() if gateway.state != "deleted")

@@ -166,6 +166,29 @@ def test_access_logging_takes_a_target_whose_policy_also_denies_plain_http(cloud
     s3.put_object(Bucket=target, Key="k", Body=b"over plain HTTP")
 
 
+def test_security_group_rules_keep_their_descriptions(cloud: Cloud, subnets: list[str]) -> None:
+    ec2 = cloud.client("ec2")
+    vpc = ec2.describe_subnets(SubnetIds=subnets)["Subnets"][0]["VpcId"]
+    group = ec2.create_security_group(GroupName="described", Description="d", VpcId=vpc)["GroupId"]
+    prefix = ec2.describe_managed_prefix_lists()["PrefixLists"][0]["PrefixListId"]
+    ports = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
+    sources = {
+        "UserIdGroupPairs": {"GroupId": group},
+        "PrefixListIds": {"PrefixListId": prefix},
+        "IpRanges": {"CidrIp": "10.0.0.0/8"},
+    }
+    for kind, source in sources.items():
+        permission = {**ports, kind: [{**source, "Description": kind}]}
+        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
+
+    rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]
+    assert {rule["Description"] for rule in rules if not rule["IsEgress"]} == set(sources)
+    for kind, source in sources.items():
+        ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[{**ports, kind: [source]}])
+    left = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]
+    assert [rule for rule in left if not rule["IsEgress"]] == []
+
+
 def test_an_alarm_follows_its_metric_and_a_state_set_by_hand_holds_for_a_period(cloud: Cloud) -> None:
     cloudwatch = cloud.client("cloudwatch")
     alarm: dict[str, Any] = {
