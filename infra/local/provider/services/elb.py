@@ -7,10 +7,10 @@ from typing import Any
 from infra.local.provider.handler import Handler, Scope
 from infra.local.provider.names import Name
 from infra.local.provider.spec import Call, Read, Spec, Tagging
-from infra.local.provider.values import is_mapping, mapping, sequence
+from infra.local.provider.values import is_mapping, mapping
 
-_MISSING = frozenset(("LoadBalancerNotFound", "TargetGroupNotFound", "ListenerNotFound"))
-_TAGS = Tagging(
+MISSING = frozenset(("LoadBalancerNotFound", "TargetGroupNotFound", "ListenerNotFound"))
+TAGS = Tagging(
     read=Read(operation="DescribeTags", params={"ResourceArns": ["{id}"]}, select="TagDescriptions[0].Tags"),
     tag=Call(operation="AddTags", params={"ResourceArns": ["{id}"]}),
     untag=Call(operation="RemoveTags", params={"ResourceArns": ["{id}"]}),
@@ -104,7 +104,7 @@ LOAD_BALANCER = Spec(
     find=Read(
         operation="DescribeLoadBalancers", params={"Names": ["{name}"]}, select="LoadBalancers[].LoadBalancerArn"
     ),
-    tags=_TAGS,
+    tags=TAGS,
     name=Name("name", max=32, prefix_property="namePrefix"),
     replace=frozenset(("name", "internal", "loadBalancerType")),
     rename={
@@ -137,7 +137,7 @@ LOAD_BALANCER = Spec(
             "subnetMappings",
         )
     ),
-    missing=_MISSING,
+    missing=MISSING,
 )
 
 
@@ -206,7 +206,7 @@ TARGET_GROUP = Spec(
     more=(Read(operation="DescribeTargetGroupAttributes", params={"TargetGroupArn": "{id}"}),),
     delete=Call(operation="DeleteTargetGroup", params={"TargetGroupArn": "{id}"}),
     find=Read(operation="DescribeTargetGroups", params={"Names": ["{name}"]}, select="TargetGroups[].TargetGroupArn"),
-    tags=_TAGS,
+    tags=TAGS,
     name=Name("name", max=32, prefix_property="namePrefix"),
     replace=frozenset(("name", "port", "protocol", "protocolVersion", "targetType", "vpcId", "ipAddressType")),
     rename={"name": "Name|TargetGroupName", "arn": "TargetGroupArn"},
@@ -220,7 +220,7 @@ TARGET_GROUP = Spec(
     local=frozenset(("namePrefix",)),
     handled=frozenset({path.split(".")[0] for path in _TARGET_GROUP_ATTRIBUTES} | {"healthCheck"}),
     unsupported=frozenset(("targetControlPort", "targetFailovers", "targetGroupHealth", "targetHealthStates")),
-    missing=_MISSING,
+    missing=MISSING,
 )
 
 
@@ -264,117 +264,4 @@ class TargetGroup(Attributed):
         return {**super().outputs(scope, item), "arnSuffix": scope.id.split(":")[-1]}
 
 
-LISTENER = Spec(
-    type="aws:lb/listener:Listener",
-    service="elbv2",
-    id="@Listeners[0].ListenerArn",
-    create=Call(operation="CreateListener"),
-    read=Read(operation="DescribeListeners", params={"ListenerArns": ["{id}"]}, select="Listeners[0]"),
-    updates=(
-        Call(
-            operation="ModifyListener",
-            params={"ListenerArn": "{id}"},
-            send=(
-                "alpnPolicy",
-                "certificateArn",
-                "defaultActions",
-                "mutualAuthentication",
-                "port",
-                "protocol",
-                "sslPolicy",
-            ),
-        ),
-    ),
-    delete=Call(operation="DeleteListener", params={"ListenerArn": "{id}"}),
-    find=Read(
-        operation="DescribeListeners",
-        params={"LoadBalancerArn": "{loadBalancerArn}"},
-        select="Listeners[?Port==`{port}`].ListenerArn",
-    ),
-    tags=_TAGS,
-    replace=frozenset(("loadBalancerArn",)),
-    delete_before_replace=True,
-    rename={
-        "arn": "ListenerArn",
-        "certificateArn": "Certificates",
-        "defaultActions.authenticateCognito": "AuthenticateCognitoConfig",
-        "defaultActions.authenticateOidc": "AuthenticateOidcConfig",
-        "defaultActions.jwtValidation": "JwtValidationConfig",
-        "defaultActions.fixedResponse": "FixedResponseConfig",
-        "defaultActions.forward": "ForwardConfig",
-        "defaultActions.redirect": "RedirectConfig",
-        "defaultActions.forward.targetGroups.arn": "TargetGroupArn",
-        "defaultActions.forward.stickiness": "TargetGroupStickinessConfig",
-        "defaultActions.forward.stickiness.duration": "DurationSeconds",
-        "mutualAuthentication.advertiseTrustStoreCaNames": "AdvertiseTrustStoreCaNames",
-    },
-    to_aws={"certificateArn": lambda arn: [{"certificateArn": arn}]},
-    from_aws={"certificateArn": lambda certificates: certificates[0].get("CertificateArn") if certificates else None},
-    computed=frozenset(
-        (
-            "defaultActions.order",
-            "defaultActions.forward",
-            "defaultActions.redirect.host",
-            "defaultActions.redirect.path",
-            "defaultActions.redirect.query",
-            "mutualAuthentication",
-            "sslPolicy",
-            "tcpIdleTimeoutSeconds",
-        )
-    ),
-    unsupported=frozenset(
-        (
-            "tcpIdleTimeoutSeconds",
-            "routingHttpRequestXAmznMtlsClientcertHeaderName",
-            "routingHttpRequestXAmznMtlsClientcertIssuerHeaderName",
-            "routingHttpRequestXAmznMtlsClientcertLeafHeaderName",
-            "routingHttpRequestXAmznMtlsClientcertSerialNumberHeaderName",
-            "routingHttpRequestXAmznMtlsClientcertSubjectHeaderName",
-            "routingHttpRequestXAmznMtlsClientcertValidityHeaderName",
-            "routingHttpRequestXAmznTlsCipherSuiteHeaderName",
-            "routingHttpRequestXAmznTlsVersionHeaderName",
-            "routingHttpResponseAccessControlAllowCredentialsHeaderValue",
-            "routingHttpResponseAccessControlAllowHeadersHeaderValue",
-            "routingHttpResponseAccessControlAllowMethodsHeaderValue",
-            "routingHttpResponseAccessControlAllowOriginHeaderValue",
-            "routingHttpResponseAccessControlExposeHeadersHeaderValue",
-            "routingHttpResponseAccessControlMaxAgeHeaderValue",
-            "routingHttpResponseContentSecurityPolicyHeaderValue",
-            "routingHttpResponseServerEnabled",
-            "routingHttpResponseStrictTransportSecurityHeaderValue",
-            "routingHttpResponseXContentTypeOptionsHeaderValue",
-            "routingHttpResponseXFrameOptionsHeaderValue",
-        )
-    ),
-    missing=_MISSING,
-)
-
-
-class Listener(Handler):
-    """A listener's actions; AWS answers a target group both plainly and as a forward with one group."""
-
-    def created(self, scope: Scope) -> None:
-        """Everything was in the create call."""
-
-    def fetch(self, scope: Scope) -> dict[str, Any] | None:
-        """The listener with each action's target said once."""
-        item = super().fetch(scope)
-        if item is None:
-            return None
-        wanted = scope.inputs.get("defaultActions") or sequence(scope.state.get("defaultActions"))
-        weighted = any(is_mapping(action) and action.get("forward") for action in wanted)
-        item["DefaultActions"] = [_said_once(action, weighted=weighted) for action in item.get("DefaultActions", ())]
-        return item
-
-
-def _said_once(action: Mapping[str, Any], *, weighted: bool) -> dict[str, Any]:
-    groups = sequence(mapping(action.get("ForwardConfig")).get("TargetGroups"))
-    if weighted:
-        return {name: value for name, value in action.items() if name != "TargetGroupArn"}
-    single = {name: value for name, value in action.items() if name != "ForwardConfig"}
-    if len(groups) == 1:
-        return {**single, "TargetGroupArn": groups[0]["TargetGroupArn"]}
-    return dict(action)
-
-
-HANDLERS = (LoadBalancer(LOAD_BALANCER), TargetGroup(TARGET_GROUP), Listener(LISTENER))
+HANDLERS = (LoadBalancer(LOAD_BALANCER), TargetGroup(TARGET_GROUP))
