@@ -67,6 +67,7 @@ def start(home: Path, endpoint: str) -> Cloud:
     folder = _folder(home)
     _room(folder)
     with _alone(folder):
+        _reap()
         running = status(home)
         if running is not None:
             if running.endpoint != endpoint:
@@ -87,6 +88,7 @@ def stop(home: Path) -> bool:
     if not folder.is_dir():
         return False
     with _alone(folder):
+        _reap()
         running = _server_process(folder)
         if running is not None:
             running.send_signal(signal.SIGTERM)
@@ -241,6 +243,13 @@ def _spawn(home: Path, folder: Path, endpoint: str) -> Cloud:
     marks.sweep(folder)
     tail = log.read_text(errors="replace").strip().splitlines()[-1:] or ["no output"]
     raise LocalError(f"the embedded AWS of {home} did not start within {_START_SECONDS:.0f} s: {tail[0]} (log: {log})")
+
+
+def _reap() -> None:
+    """Take note of servers of ours that ended unasked."""
+    for pid, child in list(_children.items()):
+        if child.poll() is not None:
+            del _children[pid]
 
 
 def _end(running: psutil.Process) -> None:
