@@ -48,7 +48,9 @@ class Progress:
             self._running[event.urn] = label
         else:
             self._running.pop(event.urn, None)
-            if event.operation not in _QUIET or event.message:
+            if not event.type and not event.name:
+                self._console.print(f"  {event.message}", markup=False)
+            elif event.operation not in _QUIET or event.message:
                 took = f" ({event.seconds:.1f} s)" if event.seconds and event.seconds > 2 else ""
                 note = f": {event.message}" if event.message else ""
                 sign = "!" if event.status == "failed" else _SIGNS.get(event.operation, "·")

@@ -1,6 +1,7 @@
 """Deployments by the Pulumi CLI, driven through its Automation API."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +10,9 @@ from typing import Any
 from pulumi import automation
 
 from cli._deployment import OnEvent
-from cli._target import ROOT, Target, passphrase
-from infra.local.engine import Event, Operation, ResourceChange, Result, Status
-from infra.local.engine.events import no_changes
+from cli._target import PROJECT, ROOT, Target, passphrase
+from infra.local import server
+from infra.local.engine import Event, Operation, ResourceChange, Result, Status, bind_to_cloud, no_changes
 from infra.local.errors import LocalError
 
 _OPERATIONS = {
@@ -39,7 +40,8 @@ class CliDeployment:
     def __init__(self, target: Target, on_event: OnEvent) -> None:
         self._target = target
         self._on_event = on_event
-        self._changes: list[ResourceChange] = []
+        self._changes: dict[str, ResourceChange] = {}
+        self._errors: list[str] = []
         self._config_file: str | None = None
         variables: dict[str, str] = {"PULUMI_SKIP_UPDATE_CHECK": "1"}
         if target.endpoint is not None:
@@ -81,17 +83,23 @@ class CliDeployment:
 
     def _run(self, operation: Callable[[], object]) -> Result:
         self._changes.clear()
+        self._errors.clear()
         try:
             operation()
         except automation.CommandError as error:
-            raise LocalError(f"the Pulumi CLI stopped: {error}") from None
+            raise LocalError(f"the Pulumi CLI stopped: {self._reason(error)}") from None
         counts = no_changes()
-        for change in self._changes:
+        for change in self._changes.values():
             done = change["operation"]
             kind = {Operation.IMPORT: "create", Operation.READ: "same"}.get(done, done.value)
             if kind in counts:
                 counts[kind] += 1
-        return Result(changes=counts, resources=list(self._changes), outputs=self.outputs())
+        return Result(changes=counts, resources=list(self._changes.values()), outputs=self.outputs())
+
+    def _reason(self, error: automation.CommandError) -> str:
+        """What the CLI said was wrong: its diagnostics, or else the error lines of its output, or else all of it."""
+        said = self._errors or re.findall(r"error: .*", str(error))
+        return "; ".join(dict.fromkeys(" ".join(each.split()).removeprefix("error: ") for each in said)) or str(error)
 
     def _event(self, event: automation.EngineEvent) -> None:
         """Pass a step of the CLI on as an event of ours, and keep what it did."""
@@ -100,8 +108,7 @@ class CliDeployment:
         elif event.res_outputs_event is not None:
             translated = _translated(event.res_outputs_event.metadata, Status.DONE)
             self._on_event(translated)
-            if event.res_outputs_event.metadata.op != "delete-replaced":
-                self._changes.append(_change(event.res_outputs_event.metadata, translated))
+            self._keep(event.res_outputs_event.metadata, translated)
         elif event.res_op_failed_event is not None:
             self._on_event(_translated(event.res_op_failed_event.metadata, Status.FAILED))
         elif event.policy_event is not None:
@@ -114,18 +121,34 @@ class CliDeployment:
         elif event.diagnostic_event is not None and event.diagnostic_event.severity in {"error", "warning"}:
             diagnostic = event.diagnostic_event
             status = Status.FAILED if diagnostic.severity == "error" else Status.WARNING
-            self._on_event(Event(diagnostic.urn or "", "", "", Operation.NOTE, status, diagnostic.message.strip()))
+            message = diagnostic.message.strip()
+            if status is Status.FAILED:
+                self._errors.append(message)
+            self._on_event(Event(diagnostic.urn or "", "", "", Operation.NOTE, status, message))
+
+    def _keep(self, metadata: automation.StepEventMetadata, event: Event) -> None:
+        """Remember what became of a resource: a component is told of twice, a replacement in three steps."""
+        known = self._changes.get(event.urn)
+        if metadata.op != "delete-replaced" and (known is None or known["operation"] is Operation.SAME):
+            self._changes[event.urn] = _change(metadata, event)
 
     def _embedded_variables(self) -> dict[str, str]:
         from infra.local.provider import write_plugin  # noqa: PLC0415 - only stacks on the embedded AWS need the plugin
 
         self._target.state.mkdir(parents=True, exist_ok=True)
+        if cloud := server.status(self._target.home):
+            self._bind(cloud.cloud_id)
         plugins = write_plugin(self._target.home / "bin").parent
         return {
             "PULUMI_BACKEND_URL": f"file://{self._target.state}",
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase(self._target.home)),
             "PATH": f"{plugins}{os.pathsep}{os.environ['PATH']}",
         }
+
+    def _bind(self, cloud_id: str) -> None:
+        if kept := bind_to_cloud(self._target.state, PROJECT, self._target.stack, cloud_id):
+            message = f"the cloud this stack was made on is gone: starting anew; its state is kept as {kept}"
+            self._on_event(Event("", "", "", Operation.NOTE, Status.INFO, message))
 
     def _config_copy(self) -> Path:
         """The CLI writes its encryption salt into the stack file: give it a copy, and leave the repository as it is."""
@@ -140,6 +163,7 @@ def _translated(metadata: automation.StepEventMetadata, status: Status) -> Event
 
 
 def _change(metadata: automation.StepEventMetadata, event: Event) -> ResourceChange:
+    """The CLI does not tell which resources a property's value came from: `propertyDependencies` is empty."""
     return ResourceChange(
         urn=event.urn,
         type=event.type,
@@ -149,4 +173,6 @@ def _change(metadata: automation.StepEventMetadata, event: Event) -> ResourceCha
         keys=list(metadata.diffs or []),
         parent=metadata.new.parent if metadata.new else "",
         inputs=dict(metadata.new.inputs or {}) if metadata.new else {},
+        protect=bool(metadata.new and metadata.new.protect),
+        propertyDependencies={},
     )

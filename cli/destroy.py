@@ -5,7 +5,7 @@ import click
 from cli._deployment import deployment
 from cli._display import Progress, summary
 from cli._target import Target, engine_option, json_option, stack_option, target, yes_option
-from cli.preview import ask
+from cli.preview import ask, require_person
 from infra.local.errors import LocalError
 
 
@@ -16,6 +16,8 @@ from infra.local.errors import LocalError
 @json_option
 def command(stack: str, engine: str, yes: bool, as_json: bool) -> None:  # noqa: FBT001 - click hands flags over by name
     """Delete everything a stack and its pipelines made; on the embedded AWS, stop that too."""
+    if not yes:
+        require_person()
     progress = Progress()
     where = target(stack)
     opened = deployment(where, engine, progress.event)
@@ -31,9 +33,8 @@ def command(stack: str, engine: str, yes: bool, as_json: bool) -> None:  # noqa:
 
 def _retire(stack: str, progress: Progress) -> None:
     """Delete what pipelines made and the engine does not know of."""
+    from pipelines import platform  # noqa: PLC0415 - the pipelines are loaded only for this
     from pipelines.serving.retire import retire  # noqa: PLC0415 - as above
-
-    from pipelines import platform  # noqa: PLC0415 - loads the pipelines only for this
 
     try:
         outputs = platform.load(stack)

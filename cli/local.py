@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -50,7 +51,7 @@ def status(as_json: bool) -> None:  # noqa: FBT001 - click hands flags over by n
     cloud = server.status(home())
     services = server.services(home()) if cloud else []
     if as_json:
-        print_json({"cloud": cloud, "services": services})
+        print_json({"cloud": asdict(cloud) if cloud else None, "services": [asdict(each) for each in services]})
     elif cloud is None:
         click.echo("stopped")
     else:
@@ -68,7 +69,8 @@ def logs(service: str | None) -> None:
     if service is not None:
         click.echo(server.log_path(home(), service).read_text(errors="replace"), nl=False)
         return
-    for name in ["server", *(each.name for each in server.services(home()))]:
+    _cloud()
+    for name in (each.name for each in server.services(home())):
         click.echo(f"{name}: {server.log_path(home(), name)}")
 
 

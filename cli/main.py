@@ -1,5 +1,6 @@
 """Entry point of `mlp`: finds the verb, imports only that one, and turns a user's mistake into one sentence."""
 
+import difflib
 import importlib
 import sys
 
@@ -34,6 +35,15 @@ class _Verbs(click.Group):
             return None
         command: click.Command = importlib.import_module(f"cli.{cmd_name}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], VERBS, 1)
+            meant = f"; did you mean {close[0]}?" if close else ""
+            ctx.fail(f"{args[0]!r} is no verb; there are {', '.join(VERBS)}{meant}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx

@@ -27,4 +27,4 @@ def _leaves(value: object, path: str = "") -> list[tuple[str, object]]:
     if isinstance(value, dict) and value:
         children = cast("dict[str, object]", value).items()
         return [leaf for key, child in children for leaf in _leaves(child, f"{path}.{key}" if path else key)]
-    return [(path, value)]
+    return [(path, value)] if path else []

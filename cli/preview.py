@@ -11,13 +11,7 @@ from infra.local.errors import LocalError
 
 
 def confirm(opened: Deployment, progress: Progress, question: str) -> None:
-    """Preview, then ask; a session without a person to ask is told to say --yes.
-
-    Raises:
-        LocalError: standard input is not a terminal.
-        click.Abort: the answer was no.
-    """
-    _require_person()
+    """Preview, then ask; raises click.Abort when the answer is no."""
     with progress.step("preview"):
         result = opened.preview()
     summary(result, as_json=False)
@@ -26,11 +20,15 @@ def confirm(opened: Deployment, progress: Progress, question: str) -> None:
 
 def ask(question: str) -> None:
     """Ask without a preview; raises as `confirm` does."""
-    _require_person()
     click.confirm(question, abort=True, err=True)
 
 
-def _require_person() -> None:
+def require_person() -> None:
+    """Called before anything is started or loaded.
+
+    Raises:
+        LocalError: standard input is not a terminal, so nobody can be asked; the text says to add --yes.
+    """
     if not sys.stdin.isatty():
         raise LocalError(
             "nobody can be asked here (standard input is not a terminal); add --yes to go on without a question"

@@ -5,7 +5,7 @@ import click
 from cli._deployment import deployment
 from cli._display import Progress, summary
 from cli._target import engine_option, json_option, stack_option, target, yes_option
-from cli.preview import ask
+from cli.preview import ask, require_person
 
 
 @click.command()
@@ -15,6 +15,8 @@ from cli.preview import ask
 @json_option
 def command(stack: str, engine: str, yes: bool, as_json: bool) -> None:  # noqa: FBT001 - click hands flags over by name
     """Read every resource of a stack and record what was changed behind its back; the next `up` mends it."""
+    if not yes:
+        require_person()
     progress = Progress()
     opened = deployment(target(stack), engine, progress.event)
     if not yes:

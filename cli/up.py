@@ -5,7 +5,7 @@ import click
 from cli._deployment import deployment
 from cli._display import Progress, summary
 from cli._target import engine_option, json_option, stack_option, target, yes_option
-from cli.preview import confirm
+from cli.preview import confirm, require_person
 
 
 @click.command()
@@ -15,6 +15,8 @@ from cli.preview import confirm
 @json_option
 def command(stack: str, engine: str, yes: bool, as_json: bool) -> None:  # noqa: FBT001 - click hands flags over by name
     """Deploy or change a stack: make what is there match the program."""
+    if not yes:
+        require_person()
     progress = Progress()
     opened = deployment(target(stack), engine, progress.event)
     if not yes:

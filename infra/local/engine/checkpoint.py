@@ -182,6 +182,26 @@ def replace(path: Path, content: bytes) -> None:
         os.close(descriptor)
 
 
+def cloud_is_gone(files: Files, cloud_id: str) -> bool:
+    """Whether the state describes another cloud than this one; a state of unknown cloud is taken to be of this one."""
+    known = files.cloud.read_text().strip() if files.cloud.exists() else ""
+    return bool(known) and known != cloud_id
+
+
+def bind(files: Files, cloud_id: str) -> Path | None:
+    """Make the state one of this cloud: that of another is put aside, with what was pending; the path it is kept at."""
+    gone, kept = cloud_is_gone(files, cloud_id), None
+    if gone and files.checkpoint.exists():
+        kept = files.aside("gone-cloud")
+        files.checkpoint.replace(kept)
+    if gone:
+        files.journal.unlink(missing_ok=True)
+    if gone or not files.cloud.exists():
+        files.own.mkdir(parents=True, exist_ok=True)
+        replace(files.cloud, cloud_id.encode())
+    return kept
+
+
 def _ensure_layout(backend: Path) -> None:
     """Mark the backend as having stacks per project, which is version 1 of the CLI's layout."""
     meta = backend / ".pulumi" / "meta.yaml"

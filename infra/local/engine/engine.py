@@ -186,20 +186,9 @@ class Engine:
         """Whether the state describes another cloud than this one; a state that does is put aside."""
         if self._cloud_id is None:
             return False
-        files = self._files
-        known = files.cloud.read_text().strip() if files.cloud.exists() else ""
-        gone = bool(known) and known != self._cloud_id
-        if dry_run:
-            return gone
-        if gone and files.checkpoint.exists():
-            kept = files.aside("gone-cloud")
-            files.checkpoint.replace(kept)
+        gone = checkpoints.cloud_is_gone(self._files, self._cloud_id)
+        if not dry_run and (kept := checkpoints.bind(self._files, self._cloud_id)):
             report.note(f"the cloud this stack was made on is gone: starting anew; its state is kept as {kept}")
-        if gone:
-            files.journal.unlink(missing_ok=True)
-        if known != self._cloud_id:
-            files.own.mkdir(parents=True, exist_ok=True)
-            checkpoints.replace(files.cloud, self._cloud_id.encode())
         return gone
 
 
