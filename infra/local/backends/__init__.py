@@ -16,23 +16,35 @@ _LIVE = {
 }
 """moto's service name to the module whose `install()` puts the live backend in place."""
 
-# Services that look into other services' backends.
-_LOOKS_EVERYWHERE = frozenset({"resourcegroupstaggingapi", "cloudformation", "moto_api"})
+_NEEDS = {
+    "applicationautoscaling": ("cloudwatch", "ecs"),
+    "ecs": ("ec2", "ecr", "elbv2"),
+    "elbv2": ("ec2",),
+    "rds": ("ec2",),
+    "sagemaker": ("cloudwatch", "ecr", "s3"),
+}
+"""Live backends that a service looks into, which must be in place before it does."""
+
+# Services that look into no live one; any other may look into all.
+_ALONE = frozenset(
+    {"acm", "dynamodb", "iam", "instance_metadata", "kms", "logs", "secretsmanager", "sns", "sqs", "ssm", "sts"}
+)
 
 _lock = threading.RLock()
 _installed: set[str] = set()
 
 
 def install(service: str) -> None:
-    """Put the live backend of a service in place; again is a no-op, and so is a service that has none."""
-    if service in _LOOKS_EVERYWHERE:
-        install_all()
-    module = _LIVE.get(service)
-    if module is None:
+    """Put the live backend of a service in place, and those it looks into; again is a no-op."""
+    if service not in _LIVE:
+        if service not in _ALONE:
+            install_all()
         return
     with _lock:
+        for needed in _NEEDS.get(service, ()):
+            install(needed)
         if service not in _installed:
-            importlib.import_module(module).install()
+            importlib.import_module(_LIVE[service]).install()
             _installed.add(service)
 
 

@@ -22,6 +22,16 @@ class LiveAutoScaling(ApplicationAutoscalingBackend):
         """moto's paths, answered by our response class."""
         return {"/$": LiveAutoScalingResponse.dispatch}
 
+    def put_scaling_policy(self, *arguments: Any, **named: Any) -> Any:
+        """Create a policy, or change one, which keeps its ARN and its alarms."""
+        before = dict(self.policies)
+        policy: Any = super().put_scaling_policy(*arguments, **named)
+        old: Any = next((item for key, item in before.items() if self.policies[key] is policy), None)
+        if old is not None:
+            policy.delete_alarms(self.account_id, self.region_name)
+            policy.policy_arn, policy.alarms, policy.creation_time = old.policy_arn, old.alarms, old.creation_time
+        return policy
+
     def tags_of(self, arn: str) -> dict[str, str]:
         """Tags of a target, to be read and changed.
 
@@ -86,8 +96,5 @@ LiveAutoScaling.__module__ = ApplicationAutoscalingBackend.__module__
 
 
 def install() -> None:
-    """Put the backend in place, and that of the services whose resources are targets."""
-    from infra.local.backends import install as install_live  # noqa: PLC0415 - it imports this module by name
-
-    install_live("ecs")
+    """Put the backend in place."""
     applicationautoscaling_backends.backend = LiveAutoScaling

@@ -8,7 +8,6 @@ from typing import Any
 from moto.rds.exceptions import DBInstanceAlreadyExists, InvalidDBInstanceStateError, InvalidParameterValue
 from moto.rds.models import DBInstance, MasterUserSecret, RDSBackend, rds_backends
 
-from infra.local.backends import install as install_live
 from infra.local.backends.machine import machine
 from infra.local.backends.postgres import Postgres, PostgresError
 
@@ -170,6 +169,5 @@ LiveRds.__module__ = RDSBackend.__module__
 
 
 def install() -> None:
-    """Put the backend in place, and that of the networks it looks into."""
-    install_live("ec2")
+    """Put the backend in place."""
     rds_backends.backend = LiveRds

@@ -7,9 +7,11 @@ one without: a policy that denies plain HTTP would deny everything.
 import json
 from typing import Any, cast
 
+import xmltodict
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.s3.exceptions import InvalidTargetBucketForLogging
 from moto.s3.models import FakeBucket, S3Backend, s3_backends
+from moto.s3.responses import S3Response
 
 _LOGGING_SERVICE = "logging.s3.amazonaws.com"
 
@@ -26,8 +28,21 @@ class LiveBucket(FakeBucket):
         return IAMPolicy(json.dumps({**document, "Statement": statements})).is_action_permitted(action, resource)
 
 
+class LiveS3Response(S3Response):
+    """One request; an object's tags may be replaced by none."""
+
+    def _tagging_from_xml(self) -> dict[str, str]:
+        tag_set = xmltodict.parse(self.body)["Tagging"].get("TagSet")
+        return super()._tagging_from_xml() if tag_set else {}
+
+
 class LiveS3(S3Backend):
     """Buckets whose logging target is checked against its whole policy."""
+
+    @property
+    def url_paths(self) -> dict[str, Any]:
+        """moto's paths, answered by our response class."""
+        return {path: getattr(LiveS3Response, handler.__name__) for path, handler in super().url_paths.items()}
 
     def create_bucket(self, bucket_name: str, region_name: str, bucket_namespace: str | None = None) -> LiveBucket:
         """Create a bucket; raises as moto does."""

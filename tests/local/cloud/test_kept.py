@@ -27,6 +27,18 @@ def test_scalable_targets_have_an_arn_and_tags(cloud: Cloud) -> None:
     scaling.tag_resource(ResourceARN=arn, Tags={"b": "2"})
     scaling.untag_resource(ResourceARN=arn, TagKeys=["a"])
 
+    policy: dict[str, Any] = {**name, "PolicyName": "p", "PolicyType": "TargetTrackingScaling"}
+    metric = {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}
+    configurations = [{"TargetValue": value, "PredefinedMetricSpecification": metric} for value in (1.0, 2.0)]
+    arns = [
+        scaling.put_scaling_policy(**policy, TargetTrackingScalingPolicyConfiguration=configuration)["PolicyARN"]
+        for configuration in configurations
+    ]
+    assert arns[0] == arns[1]
+    [found] = scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]
+    assert found["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 2.0
+    scaling.delete_scaling_policy(**name, PolicyName="p")
+
     assert scaling.list_tags_for_resource(ResourceARN=arn)["Tags"] == {"mlp:token": "t", "b": "2"}
     scaling.deregister_scalable_target(**name)
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
@@ -97,6 +109,9 @@ def test_a_model_package_group_goes_only_when_it_is_empty(cloud: Cloud) -> None:
     sagemaker.delete_model_package(ModelPackageName=package)
     sagemaker.delete_model_package_group(ModelPackageGroupName="group")
 
+    for kind in ("endpoint/none", "model-package/none/1", "nonsense/none"):
+        with pytest.raises(ClientError, match="Could not find resource"):
+            sagemaker.list_tags(ResourceArn=f"arn:aws:sagemaker:{server.REGION}:123456789012:{kind}")
     assert sagemaker.list_model_package_groups(NameContains="group")["ModelPackageGroupSummaryList"] == []
 
 
@@ -163,7 +178,9 @@ def test_access_logging_takes_a_target_whose_policy_also_denies_plain_http(cloud
     )
 
     assert s3.get_bucket_logging(Bucket=source)["LoggingEnabled"]["TargetBucket"] == target
-    s3.put_object(Bucket=target, Key="k", Body=b"over plain HTTP")
+    s3.put_object(Bucket=target, Key="k", Body=b"over plain HTTP", Tagging="a=1")
+    s3.put_object_tagging(Bucket=target, Key="k", Tagging={"TagSet": []})
+    assert s3.get_object_tagging(Bucket=target, Key="k")["TagSet"] == []
 
 
 def test_security_group_rules_keep_their_descriptions(cloud: Cloud, subnets: list[str]) -> None:

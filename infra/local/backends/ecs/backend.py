@@ -9,7 +9,6 @@ from moto.ecs.exceptions import InvalidParameterException, ServiceNotFoundExcept
 from moto.ecs.models import EC2ContainerServiceBackend, ecs_backends
 from moto.elbv2.models import elbv2_backends
 
-from infra.local.backends import install as install_live
 from infra.local.backends.ecs.services import Deployment, Service
 from infra.local.backends.ecs.tasks import Task
 from infra.local.backends.faults import fault
@@ -248,9 +247,7 @@ LiveEcs.__module__ = EC2ContainerServiceBackend.__module__
 
 
 def install() -> None:
-    """Put the backend in place, and those it works with."""
-    install_live("ecr")
-    install_live("elbv2")
+    """Put the backend in place."""
     ecs_backends.backend = LiveEcs
 
 

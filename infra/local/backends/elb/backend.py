@@ -9,7 +9,6 @@ from typing import Any
 from moto.elbv2.exceptions import ELBClientError
 from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeListener, FakeLoadBalancer, elbv2_backends
 
-from infra.local.backends import install as install_live
 from infra.local.backends.elb.health import Checker
 from infra.local.backends.elb.relay import Relay, Route, redirect_location, response
 from infra.local.backends.machine import machine
@@ -173,8 +172,7 @@ LiveElb.__module__ = ELBv2Backend.__module__
 
 
 def install() -> None:
-    """Put the backend in place, and that of the networks it looks into."""
-    install_live("ec2")
+    """Put the backend in place."""
     elbv2_backends.backend = LiveElb
 
 

@@ -178,11 +178,21 @@ class LiveSageMaker(SageMakerModelBackend):
             raise Invalid(f"ModelPackage {arn} does not exist.")
         del self.model_packages[arn]
 
+    def _get_resource_from_arn(self, arn: str) -> Any:
+        kind, _, name = arn.rpartition(":")[2].partition("/")
+        found = self.model_packages.get(arn) if kind == "model-package" else None
+        if found is None and "/" not in name:
+            try:
+                found = super()._get_resource_from_arn(arn)
+            except (AttributeError, ValueError):  # a kind of resource that moto keeps no table of
+                found = None
+        if found is None:
+            raise Invalid(f"Could not find resource {arn}.")
+        return found
+
     def add_tags(self, arn: str, tags: list[dict[str, str]]) -> list[dict[str, str]]:
         """Add tags, replacing those with the same key."""
         resource = self._get_resource_from_arn(arn)
-        if resource is None:
-            raise Invalid(f"Could not find resource {arn}.")
         added = {tag["Key"] for tag in tags}
         resource.tags = [tag for tag in resource.tags if tag["Key"] not in added] + list(tags)
         return resource.tags
@@ -192,10 +202,5 @@ LiveSageMaker.__module__ = SageMakerModelBackend.__module__
 
 
 def install() -> None:
-    """Put the backend in place, and those that it reads images from."""
-    from infra.local.backends import install as install_live  # noqa: PLC0415 - it imports this module by name
-
-    install_live("ecr")
-    install_live("cloudwatch")
-    install_live("s3")
+    """Put the backend in place."""
     sagemaker_backends.backend = LiveSageMaker
