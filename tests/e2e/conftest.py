@@ -32,7 +32,7 @@ class Deployment:
 
     def mlp(self, *arguments: str) -> str:
         """Standard output of the command. Fails the test with its standard error when it fails."""
-        command = [sys.executable, "-m", "cli.main", *arguments]
+        command = [str(Path(sys.executable).parent / "mlp"), *arguments]
         ended = subprocess.run(
             command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False
         )

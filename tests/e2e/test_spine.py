@@ -29,6 +29,15 @@ def _run(deployment: Deployment, toy: Toy, told: Told) -> SpineReport:
     return spine.run("local", toy, deploy=deployment.up, progress=told[1])
 
 
+def _serving(deployment: Deployment, told: Told) -> str:
+    """The endpoint's name; it serves some toy model."""
+    name = platform_serving(deployment.outputs).endpoint
+    if endpoint.describe(name) is None:
+        _run(deployment, Toy(), told)
+    endpoint.in_service(name)
+    return name
+
+
 def test_a_workload_is_trained_registered_released_and_answers(deployment: Deployment, told: Told) -> None:
     report = _run(deployment, Toy(), told)
     assert report.rows == 40
@@ -51,29 +60,20 @@ def test_a_second_run_does_nothing_again(deployment: Deployment, told: Told) -> 
     assert second.quality == first.quality
 
 
-def test_another_model_is_rolled_out_and_the_one_before_deleted(deployment: Deployment, told: Told) -> None:
-    _run(deployment, Toy(), told)
-    report = _run(deployment, Toy(strength="0.01"), told)
+def test_another_model_is_rolled_out_the_one_before_deleted_and_up_leaves_it_alone(
+    deployment: Deployment, told: Told
+) -> None:
+    _serving(deployment, told)
     serving = platform_serving(deployment.outputs)
+    before = endpoint.in_service(serving.endpoint)["EndpointConfigName"]
+    report = _run(deployment, Toy(strength="0.01"), told)
+    live = endpoint.in_service(serving.endpoint)["EndpointConfigName"]
     assert report.released
-    live = endpoint.in_service(serving.endpoint)
-    assert report.training_job in str(endpoint.models(live["EndpointConfigName"]))
-    again = _run(deployment, Toy(), told)
-    assert again.released
-    assert not again.trained
-    configurations = clients.sagemaker().list_endpoint_configs(NameContains="release")["EndpointConfigs"]
-    assert len(configurations) == 1
-
-
-def test_up_after_a_rollout_changes_nothing(deployment: Deployment, told: Told) -> None:
-    _run(deployment, Toy(), told)
-    _run(deployment, Toy(strength="0.02"), told)
-    before = endpoint.describe(platform_serving(deployment.outputs).endpoint)
+    assert live != before
+    assert report.training_job in str(endpoint.models(live))
+    assert len(clients.sagemaker().list_endpoint_configs(NameContains="-release-")["EndpointConfigs"]) == 1
     deployment.up()
-    after = endpoint.describe(platform_serving(deployment.outputs).endpoint)
-    assert before
-    assert after
-    assert before["EndpointConfigName"] == after["EndpointConfigName"]
+    assert endpoint.in_service(serving.endpoint)["EndpointConfigName"] == live
 
 
 def test_a_script_that_raises_fails_with_its_reason_and_log(deployment: Deployment, told: Told) -> None:
@@ -83,7 +83,7 @@ def test_a_script_that_raises_fails_with_its_reason_and_log(deployment: Deployme
 
 
 def test_a_model_that_is_not_good_enough_is_rejected_and_not_released(deployment: Deployment, told: Told) -> None:
-    _run(deployment, Toy(), told)
+    _serving(deployment, told)
     with pytest.raises(spine.GateError, match=r"ROC AUC is .*, wanted is 2.0"):
         _run(deployment, replace(Toy(strength="0.5"), least_roc_auc=2.0), told)
     group = deployment.outputs.registry.model_package_group if deployment.outputs.registry else ""
@@ -93,15 +93,15 @@ def test_a_model_that_is_not_good_enough_is_rejected_and_not_released(deployment
 
 
 def test_a_model_that_cannot_load_is_reported_and_the_old_one_serves_on(deployment: Deployment, told: Told) -> None:
-    report = _run(deployment, Toy(), told)
+    name = _serving(deployment, told)
     with pytest.raises(RolloutError, match="was not rolled out"):
         _run(deployment, Toy(behaviour="unloadable"), told)
     rows = pd.DataFrame({"x": [0.1], "y": [0.9]})
-    assert invoke.predict(report.endpoint, rows).rows[0][1] > 0.5
+    assert invoke.predict(name, rows).rows[0][1] > 0.5
 
 
 def test_requests_that_do_not_fit_are_refused_as_the_callers_fault(deployment: Deployment, told: Told) -> None:
-    name = _run(deployment, Toy(), told).endpoint
+    name = _serving(deployment, told)
     with pytest.raises(PipelineError, match="row 1 has 1 values, expected 2: x, y"):
         invoke.predict(name, pd.DataFrame({"x": [1.0]}))
     with pytest.raises(ClientError) as refusal:
