@@ -3,7 +3,8 @@
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,12 @@ class CliDeployment:
         if target.endpoint is not None:
             variables |= self._embedded_variables()
             self._config_file = str(self._config_copy())
-        self._stack = automation.create_or_select_stack(
-            stack_name=target.stack,
-            work_dir=str(ROOT),
-            opts=automation.LocalWorkspaceOptions(env_vars=variables),
-        )
+        with self._told():
+            self._stack = automation.create_or_select_stack(
+                stack_name=target.stack,
+                work_dir=str(ROOT),
+                opts=automation.LocalWorkspaceOptions(env_vars=variables),
+            )
 
     def up(self) -> Result:
         """Make what is there match the program, gated by the policy pack."""
@@ -79,15 +81,15 @@ class CliDeployment:
 
     def outputs(self) -> dict[str, Any]:
         """Outputs of the last deployment, secrets masked."""
-        return {name: "[secret]" if output.secret else output.value for name, output in self._stack.outputs().items()}
+        with self._told():
+            found = self._stack.outputs()
+        return {name: "[secret]" if output.secret else output.value for name, output in found.items()}
 
     def _run(self, operation: Callable[[], object]) -> Result:
         self._changes.clear()
         self._errors.clear()
-        try:
+        with self._told():
             operation()
-        except automation.CommandError as error:
-            raise LocalError(f"the Pulumi CLI stopped: {self._reason(error)}") from None
         counts = no_changes()
         for change in self._changes.values():
             done = change["operation"]
@@ -96,10 +98,12 @@ class CliDeployment:
                 counts[kind] += 1
         return Result(changes=counts, resources=list(self._changes.values()), outputs=self.outputs())
 
-    def _reason(self, error: automation.CommandError) -> str:
-        """What the CLI said was wrong: its diagnostics, or else the error lines of its output, or else all of it."""
-        said = self._errors or re.findall(r"error: .*", str(error))
-        return "; ".join(dict.fromkeys(" ".join(each.split()).removeprefix("error: ") for each in said)) or str(error)
+    @contextmanager
+    def _told(self) -> Generator[None]:
+        try:
+            yield
+        except automation.CommandError as error:
+            raise LocalError(f"the Pulumi CLI stopped: {reason(self._errors, str(error))}") from None
 
     def _event(self, event: automation.EngineEvent) -> None:
         """Pass a step of the CLI on as an event of ours, and keep what it did."""
@@ -155,6 +159,12 @@ class CliDeployment:
         copy = self._target.home / self._target.stack_file.name
         shutil.copyfile(self._target.stack_file, copy)
         return copy
+
+
+def reason(diagnostics: list[str], output: str) -> str:
+    """Why the CLI stopped, on one line: its diagnostics, else the error lines of its output, else all of that."""
+    said = diagnostics or re.findall(r"error: .*", output) or [output]
+    return "; ".join(dict.fromkeys(" ".join(each.split()).removeprefix("error: ") for each in said))
 
 
 def _translated(metadata: automation.StepEventMetadata, status: Status) -> Event:
