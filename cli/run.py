@@ -1,12 +1,10 @@
 """`mlp run`."""
 
 import click
-from pipelines.workloads.flights import WORKLOAD
 
 from cli._deployment import deployment, point_at
 from cli._display import Progress, print_json
 from cli._target import engine_option, json_option, stack_option, target
-from pipelines import spine
 
 
 @click.command()
@@ -21,6 +19,9 @@ def command(name: str, stack: str, engine: str, as_json: bool) -> None:  # noqa:
     where = target(stack)
     point_at(where)
     opened = deployment(where, engine, progress.event)
+    from pipelines import spine  # noqa: PLC0415 - learning libraries take seconds: not for `--help` or a mistake
+    from pipelines.workloads.flights import WORKLOAD  # noqa: PLC0415 - as above
+
     with progress.step(f"run spine on {stack}"):
         report = spine.run(stack, WORKLOAD, deploy=opened.up, progress=progress.message)
     if as_json:
