@@ -1,0 +1,1 @@
+"""The report of an experiment: one web page that a product owner can read."""

@@ -1,0 +1,127 @@
+"""From a ledger to the page."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from pipelines.experimentation.analysis import sample_ratio
+from pipelines.experimentation.decision import Declaration, Ledger
+from pipelines.experimentation.decision.records import Look
+from pipelines.experimentation.report import charts, wording
+
+
+@dataclass(frozen=True)
+class Decided:
+    """Who closed the experiment, and when (seconds since the epoch)."""
+
+    by: str
+    at: float
+
+
+def render(declaration: Declaration, ledger: Ledger | None, decided: Decided | None, now: float) -> str:
+    """HTML of the report as of `now`; everything it shows is in the ledger."""
+    last = ledger.looks[-1] if ledger and ledger.looks else None
+    metric = declaration.metrics[declaration.primary]
+    return _template().render(
+        declaration=declaration,
+        ledger=ledger,
+        last=last,
+        decided=decided,
+        headline=wording.headline(declaration, ledger),
+        explanation=wording.explanation(declaration, ledger),
+        tone=_tone(ledger),
+        measure=wording.Measure.of(metric),
+        worth=metric.sign * declaration.minimum_effect,
+        effects=_effects(declaration, last),
+        looks=_looks(declaration, ledger) if ledger else [],
+        guardrails=_guardrails(last),
+        shares=_shares(declaration, last),
+        sample_ratio_level=_sample_ratio_level(declaration),
+        health=wording.health(last) if last else [],
+        moment=wording.moment,
+        now=now,
+    )
+
+
+@cache
+def _template() -> Template:
+    loader = FileSystemLoader(Path(__file__).parent)
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True).get_template(
+        "report.html"
+    )
+
+
+def _tone(ledger: Ledger | None) -> str:
+    verdict = ledger.verdict if ledger else "continue"
+    return {"ship": "good", "roll back": "bad", "invalid": "bad"}.get(verdict, "plain")
+
+
+def _effects(declaration: Declaration, last: Look | None) -> str:
+    if last is None:
+        return ""
+    two_sided = declaration.design.kind == "group-sequential" and declaration.design.sides == "two"
+    rows = list[charts.Interval]()
+    for found in last.comparisons:
+        difference = found.estimate if found.estimate is not None else found.difference
+        if difference is not None:
+            low, high = wording.repeated_interval(found, two_sided=two_sided) or (None, None)
+            rows.append(charts.Interval(found.treatment, difference, _finite(low), _finite(high)))
+    metric = declaration.metrics[declaration.primary]
+    measure = wording.Measure.of(metric)
+    worth = metric.sign * declaration.minimum_effect
+    return charts.effects(rows, worth, measure.unit, measure.factor) if rows else ""
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _looks(declaration: Declaration, ledger: Ledger) -> list[tuple[str, str]]:
+    """A chart for each treatment of a group-sequential design: its path, the boundaries planned and those used."""
+    if declaration.design.kind != "group-sequential" or not ledger.looks:
+        return []
+    planned = declaration.design.boundaries(declaration.level_per_treatment)
+    found = list[tuple[str, str]]()
+    for treatment in declaration.treatments:
+        seen = [c for look in ledger.looks for c in look.comparisons if c.treatment == treatment]
+        path = [(c.fraction, c.z) for c in seen if c.fraction is not None and c.z is not None]
+        if not path:
+            continue
+        lines = [charts.Line("planned", _finite_points(planned.fractions.tolist(), planned.upper.tolist()))]
+        if declaration.design.sides == "two":
+            lines.append(charts.Line("planned", _finite_points(planned.fractions.tolist(), planned.lower.tolist())))
+        for side in ("upper", "lower"):
+            used = [(c.fraction, bound) for c in seen if c.fraction and (bound := getattr(c, side)) is not None]
+            if used:
+                lines.append(charts.Line("boundary", used, marks=True))
+        lines.append(charts.Line("path", [(0.0, 0.0), *path], marks=True))
+        chart = charts.looks(lines, "information, share of the plan", "evidence (z)")
+        found.append((treatment, chart))
+    return found
+
+
+def _finite_points(x: Sequence[float], y: Sequence[float]) -> list[tuple[float, float]]:
+    return [(a, b) for a, b in zip(x, y, strict=True) if math.isfinite(b)]
+
+
+def _guardrails(last: Look | None) -> str:
+    if last is None or not last.guardrails:
+        return ""
+    rows = [(f"{r.metric} ({r.treatment})", r.log_e_value / r.threshold, r.tripped) for r in last.guardrails]
+    return charts.meters(rows, "rolls back here")
+
+
+def _shares(declaration: Declaration, last: Look | None) -> str:
+    if last is None or declaration.design.kind != "group-sequential":
+        return ""
+    rows = [(name, last.units.get(name, 0), weight) for name, weight in declaration.variants.items()]
+    return charts.shares(rows)
+
+
+def _sample_ratio_level(declaration: Declaration) -> float:
+    looks = len(declaration.design.looks) if declaration.design.kind == "group-sequential" else 100
+    return sample_ratio.LEVEL / looks

@@ -1,0 +1,1 @@
+"""Endpoints of the service, one module per kind of thing."""

@@ -1,0 +1,110 @@
+"""The application: endpoints, problem documents, limits."""
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from pipelines.experimentation.service.api import configurations, events, experiments
+from pipelines.experimentation.service.problems import ProblemError, StoreUnavailableError, unprocessable
+from pipelines.experimentation.service.relay import Repeating
+from pipelines.experimentation.service.services import Services
+
+BODY_BYTES = 1_000_000
+RELAY_SECONDS, SWEEP_SECONDS = 1.0, 60.0
+_LOG = logging.getLogger(__name__)
+
+
+def application(parts: Services) -> FastAPI:
+    """The service over its parts. Its background work runs between startup and shutdown."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
+        loops = [Repeating(parts.deletions.sweep, SWEEP_SECONDS, "sweep of deletions")]
+        if parts.outbox is not None:
+            loops.append(Repeating(parts.outbox.drain, RELAY_SECONDS, "relay of events"))
+        for loop in loops:
+            loop.start()
+        yield
+        for loop in loops:
+            loop.stop()
+
+    app = FastAPI(
+        title="Experiments",
+        version="1",
+        description="Configurations, events, decisions and reports. Errors are problem documents (RFC 9457).",
+        lifespan=lifespan,
+        docs_url=None,  # the page would fetch its scripts from elsewhere
+        redoc_url=None,
+    )
+    app.state.services = parts
+    app.middleware("http")(_bounded)
+    app.exception_handler(ProblemError)(_problem)
+    app.exception_handler(RequestValidationError)(_invalid)
+    app.exception_handler(StoreUnavailableError)(_unavailable)
+    app.exception_handler(HTTPException)(_plain)
+    app.exception_handler(Exception)(_fault)
+    for module in (configurations, events, experiments):
+        app.include_router(module.router)
+    app.get("/health", tags=["health"])(health)
+    return app
+
+
+async def health() -> dict[str, str]:
+    """The process serves requests. The store is not asked: restarting would not mend it."""
+    return {"status": "ok"}
+
+
+async def _bounded(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Refuse bodies that are too long or of unknown length before reading them."""
+    if request.method in {"POST", "PUT"}:
+        length = request.headers.get("content-length")
+        if length is None and "transfer-encoding" in request.headers:
+            return _answer(ProblemError(HTTPStatus.LENGTH_REQUIRED, "send Content-Length"))
+        if length is not None and (not length.isdigit() or int(length) > BODY_BYTES):
+            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            return _answer(ProblemError(status, f"the body has {length} bytes, {BODY_BYTES} are allowed"))
+    return await proceed(request)
+
+
+def _answer(problem: ProblemError) -> Response:
+    return JSONResponse(problem.document(), int(problem.status), problem.headers, media_type="application/problem+json")
+
+
+async def _problem(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)  # noqa: S101 - registered for this class
+    return _answer(error)
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    """What does not fit the schema, by JSON pointer; the input itself is never repeated, it may identify somebody."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+    found = [
+        {"pointer": "/" + "/".join(map(str, each["loc"][1:])), "in": str(each["loc"][0]), "detail": str(each["msg"])}
+        for each in error.errors()
+    ]
+    if any(each["type"] == "json_invalid" for each in error.errors()):
+        return _answer(ProblemError(HTTPStatus.BAD_REQUEST, "the body is not JSON", more={"errors": found}))
+    return _answer(unprocessable("the request does not fit its schema", errors=found))
+
+
+async def _unavailable(_request: Request, error: Exception) -> Response:
+    _LOG.warning("%s", error)
+    detail = "not known to be stored; send the same request again, with the same identifiers"
+    return _answer(ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"}))
+
+
+async def _plain(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+    return _answer(ProblemError(HTTPStatus(error.status_code), str(error.detail), headers=error.headers))
+
+
+async def _fault(_request: Request, _error: Exception) -> Response:
+    """A fault of ours; the server logs its traceback, the caller learns nothing of it."""
+    detail = "a fault of the service; nothing was changed that was not acknowledged"
+    return _answer(ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, detail))

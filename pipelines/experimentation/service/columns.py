@@ -1,0 +1,71 @@
+"""Stored events as the columns that the analysis reads."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.experimentation.decision import Events
+from pipelines.experimentation.decision.declaration import Declaration
+from pipelines.experimentation.service.event_store import Received
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReceivedEvents(Events):
+    """Events that know when they arrived: a look sees what had both happened and arrived by its moment.
+
+    What arrives late therefore never changes a look already taken, and a record can be computed again.
+    """
+
+    received: Floats
+    outcome_received: Floats
+
+    def until(self, moment: float) -> Events:
+        """What had happened and was stored by `moment`."""
+        seen, known = self.received <= moment, self.outcome_received <= moment
+        arrived = Events(
+            self.unit[seen],
+            self.variant[seen],
+            self.at[seen],
+            self.outcome_unit[known],
+            self.outcome[known],
+            self.value[known],
+            self.outcome_at[known],
+            None if self.stage is None else self.stage[seen],
+            None if self.cluster is None else self.cluster[seen],
+            {name: column[seen] for name, column in self.covariates.items()},
+        )
+        return arrived.until(moment)
+
+
+def columns(declaration: Declaration, found: Sequence[Received], deleted: Mapping[str, float]) -> ReceivedEvents:
+    """Columns of what was stored, without events from before their unit was deleted (`deleted`: unit to moment)."""
+    kept = [r for r in found if r.event.at > deleted.get(r.event.unit, -1.0)]
+    exposures = [r for r in kept if r.event.kind == "exposure"]
+    outcomes = [r for r in kept if r.event.kind == "outcome"]
+    names = sorted({c for m in declaration.metrics.values() if m.kind == "mean" for c in m.covariates})
+    return ReceivedEvents(
+        unit=_texts([r.event.unit for r in exposures]),
+        variant=_texts([r.event.variant or "" for r in exposures]),
+        at=_floats([r.event.at for r in exposures]),
+        outcome_unit=_texts([r.event.unit for r in outcomes]),
+        outcome=_texts([r.event.outcome or "" for r in outcomes]),
+        value=_floats([r.event.value for r in outcomes]),
+        outcome_at=_floats([r.event.at for r in outcomes]),
+        stage=np.array([r.event.stage for r in exposures], dtype=np.intp),
+        cluster=_texts([r.event.cluster or "" for r in exposures]) if declaration.clustered else None,
+        covariates={name: _floats([r.event.covariates[name] for r in exposures]) for name in names},
+        received=_floats([r.at for r in exposures]),
+        outcome_received=_floats([r.at for r in outcomes]),
+    )
+
+
+def _texts(values: list[str]) -> NDArray[np.str_]:
+    return np.array(values, dtype=np.str_) if values else np.empty(0, dtype="U1")
+
+
+def _floats(values: list[float]) -> Floats:
+    return np.array(values, dtype=np.float64)
