@@ -1,5 +1,6 @@
 """A platform's document as `up` would write it, for tests that need no deployment."""
 
+from pipelines.training.job import Job
 from stacks.outputs import (
     Image,
     Network,
@@ -87,3 +88,13 @@ def platform_outputs(environment: str, *, tag: str = "0123456789abcdef") -> Plat
             rollout=Rollout(canary_percent=10, bake_seconds=60, alarms=["errors"]),
         ),
     )
+
+
+JOB = Job(
+    workload="toy",
+    program="train.py",
+    code_uri="s3://mlp-test-artifacts/code/toy/0123/",
+    channels={"train": "s3://mlp-test-lake/training/toy/v1/train/", "test": "s3://mlp-test-lake/training/toy/v1/test/"},
+    data_version="v1",
+    hyperparameters={"depth": "3"},
+)

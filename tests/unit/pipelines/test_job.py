@@ -8,15 +8,7 @@ from botocore.validate import ParamValidator
 from pipelines.errors import PipelineError
 from pipelines.training.job import Job, content, name, platform_training, request
 from stacks.outputs import PlatformOutputs
-
-JOB = Job(
-    workload="toy",
-    program="train.py",
-    code_uri="s3://mlp-test-artifacts/code/toy/0123/",
-    channels={"train": "s3://mlp-test-lake/training/toy/v1/train/", "test": "s3://mlp-test-lake/training/toy/v1/test/"},
-    data_version="v1",
-    hyperparameters={"depth": "3"},
-)
+from tests.support.outputs import JOB
 
 
 def _name(outputs: PlatformOutputs, job: Job, attempt: int = 1) -> str:
