@@ -103,7 +103,8 @@ def _scheduled_arrival(departure: pd.Series, clock: pd.Series, zones: pd.Series)
         local = rows.dt.tz_convert(str(zone)).dt.tz_localize(None)
         at = local.dt.normalize() + minutes.loc[rows.index]
         at = at.where(at > local, at + pd.Timedelta(days=1))
-        there = at.dt.tz_localize(str(zone), ambiguous=True, nonexistent="shift_forward")  # type: ignore[arg-type]
+        summer = np.ones(len(at), dtype=bool)
+        there = at.dt.tz_localize(str(zone), ambiguous=summer, nonexistent="shift_forward")
         arrival.loc[rows.index] = there.dt.tz_convert("UTC")
     return arrival
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pandas as pd
 import pytest
 
@@ -31,8 +33,10 @@ def _raw(dest: str, hour: str, departure: int, arrival: int, delays: tuple[float
     ).astype({"dep_time": float, "dep_delay": float, "arr_delay": float})
 
 
-def _instants(*arguments: object) -> dict[str, object]:
-    return dict(source.instants(_raw(*arguments), ZONES).iloc[0])  # type: ignore[arg-type] - a row is a mapping
+def _instants(
+    dest: str, hour: str, departure: int, arrival: int, delays: tuple[float | None, float | None]
+) -> "dict[Any, Any]":
+    return source.instants(_raw(dest, hour, departure, arrival, delays), ZONES).iloc[0].to_dict()
 
 
 def test_departure_is_new_yorks_time_and_arrival_the_destinations() -> None:
@@ -60,8 +64,8 @@ def test_a_clock_that_goes_forward_in_flight_is_followed() -> None:
 def test_outcomes_are_told_apart(delays: tuple[float | None, float | None], outcome: str) -> None:
     row = _instants("BOS", "2013-01-01T11:00:00Z", 600, 700, delays)
     assert row["outcome"] == outcome
-    assert pd.isna(row["departure"]) == (outcome == "cancelled")  # type: ignore[call-overload] - a cell is a scalar
-    assert pd.isna(row["arrival"]) == (outcome != "arrived")  # type: ignore[call-overload] - a cell is a scalar
+    assert pd.isna(row["departure"]) == (outcome == "cancelled")
+    assert pd.isna(row["arrival"]) == (outcome != "arrived")
 
 
 def test_a_destination_without_a_time_zone_is_named() -> None:
