@@ -72,7 +72,7 @@ def test_every_ignore_carries_its_reason() -> None:
             continue
         for number, line in enumerate(path.read_text().splitlines(), start=1):
             match = ignore.search(line)
-            if match and not re.search(r"[\])\dA-Za-z]\s+(#|-|:)\s*\w+", match["rest"]):
+            if match and not re.search(r"[\])\dA-Za-z]\s*(#|-|:)\s+\w+", match["rest"]):
                 bare.append(f"{path.relative_to(ROOT)}:{number}")
     assert bare == []
 

@@ -11,7 +11,10 @@ from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime import rpc
 from pulumi.runtime.settings import get_root_resource, reset_options, set_root_resource
 from pulumi.runtime.stack import run_pulumi_func
-from pulumi.runtime.sync_await import _sync_await  # pyright: ignore[reportPrivateUsage] - what pulumi's own test uses
+from pulumi.runtime.sync_await import (  # pyright: ignore[reportPrivateUsage] - what pulumi's own test uses
+    _ensure_event_loop,  # pyright: ignore[reportPrivateUsage] - as above
+    _sync_await,  # pyright: ignore[reportPrivateUsage] - as above
+)
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
@@ -119,6 +122,7 @@ def record(
     `invokes` are the answers of provider functions by token. Whatever the program raises is raised here.
     """
     graph = Graph()
+    _ensure_event_loop()  # a test before this one may have left the thread without one
     reset_options()
     set_root_resource(None)  # pyright: ignore[reportArgumentType] - forgets the stack of the program run before
     mocks = Cloud(invokes)

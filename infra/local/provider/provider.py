@@ -39,7 +39,7 @@ class AwsProvider(api.Provider):
         self._cloud = Cloud(endpoint)
         self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="aws")
 
-    async def get_schema(self, request: api.GetSchemaRequest) -> api.GetSchemaResponse:  # noqa: ARG002
+    async def get_schema(self, request: api.GetSchemaRequest) -> api.GetSchemaResponse:  # noqa: ARG002 - one schema, whatever is asked
         """A schema with the types' tokens only: programs use the SDK's own."""
         return api.GetSchemaResponse(json.dumps({"name": "aws", "resources": {token: {} for token in TABLE}}))
 
