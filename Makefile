@@ -20,7 +20,7 @@ up: setup ## deploy the platform on this machine and run the spine on real fligh
 	@$(VENV)/bin/mlp run spine --stack local
 
 test: setup ## every test that needs no account
-	@$(VENV)/bin/pytest -n 2 --dist worksteal -m "not aws and not gpu"
+	@$(VENV)/bin/pytest -n 2 --dist loadgroup -m "not aws and not gpu"
 
 check: setup ## format, lint, types, import arrows
 	$(VENV)/bin/ruff format --check .
