@@ -46,7 +46,9 @@ def opened(model_uri: str) -> Generator[Archive, None, None]:
     body = aws.s3().get_object(Bucket=bucket, Key=key)["Body"].read()
     with TemporaryDirectory(prefix="model-") as folder:
         with tarfile.open(fileobj=io.BytesIO(body)) as packed:
-            packed.extractall(folder, filter="data")
+            # Python before 3.11.4 knows no filters and ignores the attribute.
+            packed.extraction_filter = getattr(tarfile, "data_filter", None)
+            packed.extractall(folder)  # noqa: S202 - filtered where Python can
         if not (Path(folder) / "MLmodel").is_file():
             raise PipelineError(f"{model_uri} holds no MLmodel file: the training script must save an MLflow model")
         yield Archive(Path(folder))

@@ -176,6 +176,8 @@ def unpack(content: bytes, folder: Path, problem: Callable[[str], Exception]) ->
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with tarfile.open(fileobj=BytesIO(content), mode="r:gz") as tar:
-            tar.extractall(folder, filter="data")
+            # Python before 3.11.4 knows no filters and ignores the attribute.
+            tar.extraction_filter = getattr(tarfile, "data_filter", None)
+            tar.extractall(folder)  # noqa: S202 - filtered where Python can
     except (tarfile.TarError, OSError, EOFError) as error:
         raise problem(str(error)) from error

@@ -75,7 +75,9 @@ def _code(layout: Layout, scratch: Path) -> Path:
     if not archive.exists():
         return channel
     with tarfile.open(archive) as packed:
-        packed.extractall(scratch, filter="data")
+        # Python before 3.11.4 knows no filters and ignores the attribute.
+        packed.extraction_filter = getattr(tarfile, "data_filter", None)
+        packed.extractall(scratch)  # noqa: S202 - filtered where Python can
     return scratch
 
 
