@@ -272,13 +272,14 @@ class Fleet:
 
         Raises:
             FleetError: one cannot be served; the others are stopped again.
+            Exception: a fault of ours kept one from starting; likewise.
         """
-        problems: list[FleetError] = []
+        problems: list[Exception] = []
 
         def one(server: ModelServer) -> None:
             try:
                 server.start()
-            except FleetError as error:
+            except Exception as error:  # noqa: BLE001 - raised below, in the caller's thread
                 problems.append(error)
 
         _all([lambda server=server: one(server) for server in self.servers.values()])
