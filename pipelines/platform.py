@@ -17,12 +17,13 @@ def load(environment: str) -> PlatformOutputs:
     """The outputs of a deployed environment: the document that its SSM parameter points to.
 
     Region, credentials and endpoint are boto3's own: AWS_ENDPOINT_URL makes it the embedded AWS. Raises
-    NotDeployedError when there is none, PipelineError when AWS does not answer or the document is of another version.
+    NotDeployedError when there is none, PipelineError when AWS does not answer, the parameter holds something else, or
+    the document is of another version.
     """
     name = OUTPUTS_PARAMETER.format(environment=environment)
     try:
         address = _pointer(name, environment)
-        bucket, key = split_uri(address)
+        bucket, key = _place(name, address, environment)
         body = aws.s3().get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
         if is_missing(error):
@@ -40,6 +41,16 @@ def load(environment: str) -> PlatformOutputs:
         places = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         raise PipelineError(
             f"{environment}: {address} is not this version's document: {places}; call `mlp up --stack {environment}`"
+        ) from None
+
+
+def _place(name: str, address: str, environment: str) -> tuple[str, str]:
+    try:
+        return split_uri(address)
+    except ValueError:
+        again = " and ".join(f"`mlp {verb} --stack {environment}`" for verb in ("refresh", "up"))
+        raise PipelineError(
+            f"{environment}: {name} must hold the s3:// address of the outputs document, got {address!r}; call {again}"
         ) from None
 
 

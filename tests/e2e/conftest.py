@@ -60,7 +60,10 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Generator[Deployment
             first.mlp("deploy", "--stack", "local")
             yield Deployment(first.environment, platform.load("local"))
         finally:
-            first.mlp("destroy", "--stack", "local", "--yes")
+            try:
+                first.mlp("destroy", "--stack", "local", "--yes")
+            finally:
+                first.mlp("local", "stop")
 
 
 @pytest.fixture

@@ -35,6 +35,13 @@ def test_a_pointer_to_a_document_that_is_gone_says_what_to_call() -> None:
 
 
 @pytest.mark.usefixtures("aws")
+def test_a_pointer_that_somebody_overwrote_names_its_value_and_what_to_call() -> None:
+    clients.ssm().put_parameter(Name="/mlp/test/outputs", Value="elsewhere", Type="String")
+    with pytest.raises(PipelineError, match=r"got 'elsewhere'; call `mlp refresh --stack test` and `mlp up --stack"):
+        platform.load("test")
+
+
+@pytest.mark.usefixtures("aws")
 def test_a_document_of_another_version_names_what_differs(outputs: PlatformOutputs) -> None:
     _publish(outputs.model_dump_json().replace('"region"', '"zone"'))
     with pytest.raises(PipelineError, match="region: Field required; zone: Extra inputs"):
