@@ -5,7 +5,7 @@ UV := .uv/bin/uv
 UV_VERSION := $(shell sed -n 's/^ *"uv==\(.*\)",/\1/p' pyproject.toml)
 # One uv cache serves every environment of the checkout; pythons are never downloaded.
 export UV_PYTHON_DOWNLOADS := never
-IMAGE_LOCKS := $(wildcard pipelines/*/*/requirements.lock pipelines/*/*/*/requirements.lock)
+IMAGE_LOCKS := $(wildcard pipelines/*/requirements.lock pipelines/*/*/requirements.lock pipelines/*/*/*/requirements.lock)
 
 .PHONY: setup up test check bench down clean lock help
 
@@ -18,6 +18,7 @@ up: setup ## deploy the platform on this machine and run the spine on real fligh
 	@$(VENV)/bin/mlp up --stack local --yes
 	@$(VENV)/bin/mlp deploy --stack local
 	@$(VENV)/bin/mlp run spine --stack local
+	@$(VENV)/bin/mlp local status
 
 test: setup ## every test that needs no account
 	@$(VENV)/bin/pytest -n 2 --dist loadgroup -m "not aws and not gpu"
