@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pulumi import automation
 
 from cli._deployment import OnEvent
@@ -43,41 +44,33 @@ class CliDeployment:
         self._on_event = on_event
         self._changes: dict[str, ResourceChange] = {}
         self._errors: list[str] = []
-        self._config_file: str | None = None
         variables: dict[str, str] = {"PULUMI_SKIP_UPDATE_CHECK": "1"}
+        folder = ROOT
         if target.endpoint is not None:
             variables |= self._embedded_variables()
-            self._config_file = str(self._config_copy())
+            folder = self._project_copy()
         with self._told():
             self._stack = automation.create_or_select_stack(
                 stack_name=target.stack,
-                work_dir=str(ROOT),
+                work_dir=str(folder),
                 opts=automation.LocalWorkspaceOptions(env_vars=variables),
             )
 
     def up(self) -> Result:
         """Make what is there match the program, gated by the policy pack."""
-        return self._run(
-            lambda: self._stack.up(
-                on_event=self._event, policy_packs=[str(ROOT / "policies")], config_file=self._config_file
-            )
-        )
+        return self._run(lambda: self._stack.up(on_event=self._event, policy_packs=[str(ROOT / "policies")]))
 
     def preview(self) -> Result:
         """Plan `up` and change nothing."""
-        return self._run(
-            lambda: self._stack.preview(
-                on_event=self._event, policy_packs=[str(ROOT / "policies")], config_file=self._config_file
-            )
-        )
+        return self._run(lambda: self._stack.preview(on_event=self._event, policy_packs=[str(ROOT / "policies")]))
 
     def refresh(self) -> Result:
         """Read every resource and record what was found."""
-        return self._run(lambda: self._stack.refresh(on_event=self._event, config_file=self._config_file))
+        return self._run(lambda: self._stack.refresh(on_event=self._event))
 
     def destroy(self) -> Result:
         """Delete everything the stack made."""
-        return self._run(lambda: self._stack.destroy(on_event=self._event, config_file=self._config_file))
+        return self._run(lambda: self._stack.destroy(on_event=self._event))
 
     def outputs(self) -> dict[str, Any]:
         """Outputs of the last deployment, secrets masked."""
@@ -154,11 +147,17 @@ class CliDeployment:
             message = f"the cloud this stack was made on is gone: starting anew; its state is kept as {kept}"
             self._on_event(Event("", "", "", Operation.NOTE, Status.INFO, message))
 
-    def _config_copy(self) -> Path:
-        """The CLI writes its encryption salt into the stack file: give it a copy, and leave the repository as it is."""
-        copy = self._target.home / self._target.stack_file.name
-        shutil.copyfile(self._target.stack_file, copy)
-        return copy
+    def _project_copy(self) -> Path:
+        """A project in the home whose program is the repository's: the CLI writes its salt into its stack files."""
+        folder = self._target.home / "pulumi"
+        folder.mkdir(exist_ok=True)
+        project: dict[str, Any] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
+        project |= {"main": str(ROOT), "stackConfigDir": "."}
+        options = project["runtime"]["options"]
+        options["virtualenv"] = str(ROOT / options["virtualenv"])
+        (folder / "Pulumi.yaml").write_text(yaml.safe_dump(project))
+        shutil.copyfile(self._target.stack_file, folder / self._target.stack_file.name)
+        return folder
 
 
 def reason(diagnostics: list[str], output: str) -> str:
