@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.stats import chi2_contingency, chisquare
@@ -116,7 +116,6 @@ def test_another_process_with_another_hash_seed_places_alike() -> None:
     assert json.loads(output) == GOLDEN
 
 
-@settings(deadline=None)
 @given(unit=st.text(min_size=1, max_size=60), key=st.sampled_from([e.key for e in CONFIGURATION.experiments]))
 def test_explain_and_variant_agree_for_any_identifier(unit: str, key: str) -> None:
     attributes = {"country": "NL", "orders": 4, "app": "5.0"}
@@ -125,7 +124,6 @@ def test_explain_and_variant_agree_for_any_identifier(unit: str, key: str) -> No
     assert (explained.variant is not None) == (explained.reason in ("assigned", "overridden"))
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(st.characters(codec="ascii", exclude_characters="\0"), max_size=50), min_size=1, max_size=20))
 def test_vectorised_hash_agrees_with_the_scalar_one(values: list[str]) -> None:
     assert buckets("salt", values).tolist() == [bucket("salt", value) for value in values]

@@ -38,7 +38,7 @@ def test_ucb1_adds_the_papers_bonus_to_the_mean() -> None:
     assert policy.indices() == pytest.approx([2 / 3 + sqrt(2 * log(4) / 3), 1 + sqrt(2 * log(4))])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(mean=st.floats(1e-6, 1 - 1e-6), divergence=st.floats(1e-6, 20))
 def test_the_kl_bound_is_where_the_divergence_is_reached(mean: float, divergence: float) -> None:
     bound = kl_upper_bound(mean, divergence)
@@ -98,7 +98,7 @@ def test_gaussian_thompson_of_two_arms_has_the_closed_form_probability() -> None
     assert error < 1e-10
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     beliefs=st.lists(st.tuples(st.floats(-5, 5), st.floats(1e-3, 50)), min_size=2, max_size=12),
 )

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -35,7 +35,6 @@ RNG = np.random.default_rng(1)
 OUTCOMES = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30)
 
 
-@settings(deadline=None)
 @given(first=OUTCOMES, second=OUTCOMES)
 def test_merged_moments_are_those_of_all_units_together(first: list[float], second: list[float]) -> None:
     merged = Moments.of(first, np.square(first)).merge(Moments.of(second, np.square(second)))
@@ -178,7 +177,6 @@ def test_a_mixing_parameter_that_is_not_fixed_and_positive_is_an_error(mixing: f
         MixtureTest(mixing)
 
 
-@settings(deadline=None)
 @given(
     share=st.floats(0.01, 0.99),
     tolerated=st.floats(0.5, 3),

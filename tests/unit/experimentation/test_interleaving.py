@@ -23,7 +23,7 @@ short_rankings = st.permutations(["d1", "d2", "d3", "d4"]).map(lambda items: ite
 
 
 @pytest.mark.parametrize("method", METHODS, ids=repr)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(a=short_rankings, b=short_rankings)
 def test_probabilities_of_what_can_be_shown_sum_to_one(method: Interleaver, a: list[str], b: list[str]) -> None:
     assert sum(allowed_rankings(method, a, b).values()) == 1
@@ -60,13 +60,13 @@ def _team_drafts_by_brute_force(a: list[str], b: list[str]) -> set[tuple[str, ..
     return found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(a=short_rankings, b=short_rankings)
 def test_team_draft_allows_exactly_the_lists_of_some_sequence_of_first_picks(a: list[str], b: list[str]) -> None:
     assert allowed_rankings(TeamDraft(), a, b).keys() == _team_drafts_by_brute_force(a, b)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(a=short_rankings, b=short_rankings)
 def test_balanced_lists_hold_the_tops_of_both_rankings_within_one(a: list[str], b: list[str]) -> None:
     # The defining property (Joachims 2002): each prefix is the union of a's top ka and b's top kb, |ka - kb| <= 1.
@@ -112,7 +112,7 @@ def test_probabilistic_credit_is_the_mean_over_all_assignments_that_could_have_m
             assert credit.a + credit.b == pytest.approx(len(clicks))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(a=short_rankings, b=short_rankings)
 def test_clicks_blind_to_content_favour_neither_side(a: list[str], b: list[str]) -> None:
     for method in (TeamDraft(), TeamDraft(ignore_common_prefix=True)):

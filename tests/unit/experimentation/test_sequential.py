@@ -82,7 +82,7 @@ def test_error_spent_agrees_with_another_integrator(spending: Spending, fraction
     level=st.floats(0.001, 0.3),
     spending=st.sampled_from(SPENDINGS),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_whatever_the_looks_the_error_is_spent_exactly(gaps: list[float], level: float, spending: Spending) -> None:
     t = np.cumsum(gaps) / np.sum(gaps)
     design = boundaries(t, level, spending)

@@ -95,7 +95,7 @@ def _after(event: Event, other: Event) -> Event:
     return Event(event.scheduled, delay, arrival, event.carrier, event.origin, event.dest)
 
 
-@settings(max_examples=60, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@settings(max_examples=60, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(st.lists(st.tuples(EVENTS, EVENTS), max_size=25), EVENTS, st.lists(st.floats(0, 100), min_size=6, max_size=6))
 def test_nothing_that_happens_after_the_cutoff_changes_a_feature(
     pairs: list[tuple[Event, Event]], fate: Event, later: list[float]

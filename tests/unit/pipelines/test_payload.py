@@ -118,7 +118,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(SUPPORTED), st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_no_body_raises_anything_but_a_refusal(media: str, body: bytes) -> None:
     try:
@@ -129,7 +129,7 @@ def test_no_body_raises_anything_but_a_refusal(media: str, body: bytes) -> None:
     assert len(frame) > 0
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(JSON, min_size=3, max_size=3))
 def test_no_row_raises_anything_but_a_refusal(row: list[Any]) -> None:
     try:

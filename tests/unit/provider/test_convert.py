@@ -40,7 +40,7 @@ variants: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(variants, min_size=1, max_size=5))
 def test_what_is_sent_reads_back_the_same(production: list[dict[str, Any]]) -> None:
     params, failures = converted(VARIANT, "CreateEndpointConfig", {"name": "x", "productionVariants": production})
@@ -57,7 +57,7 @@ plain_values = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.dictionaries(st.text(min_size=1, max_size=8), plain_values, max_size=5))
 def test_plain_values_survive_the_engine(values: dict[str, Any]) -> None:
     assert plain_map(wrap_map(values)) == values
