@@ -16,6 +16,7 @@ VERBS = {
     "outputs": "what a deployed stack tells its pipelines",
     "deploy": "put images and other artifacts onto the platform",
     "run": "run a pipeline",
+    "experiment": "declare experiments and decide on them",
     "policy": "plan a stack and check it against the policy pack, without credentials",
     "local": "the embedded AWS on this machine: start, stop, status, logs, inventory, env",
     "doctor": "what is missing on this machine and how to get it",

@@ -25,7 +25,7 @@ class Measure:
 
     def value(self, number: float | None) -> str:
         """A level of the metric."""
-        return "unknown" if number is None else f"{number * self.factor:.4g}{self.suffix}"
+        return "unknown" if number is None else f"{number * self.factor:.3g}{self.suffix}"
 
     def difference(self, number: float | None) -> str:
         """A change of the metric, with its sign."""
@@ -77,14 +77,17 @@ def _effect(declaration: Declaration, found: Comparison) -> str:
     difference = found.estimate if found.estimate is not None else found.difference
     if difference is None:
         return f"{declaration.primary} of {found.treatment} cannot be compared yet."
-    levels = ""
+    said = f"{declaration.primary} differs by {measure.difference(difference)} with {found.treatment}"
     if found.control_value is not None and found.treatment_value is not None:
-        levels = f" ({measure.value(found.control_value)} against {measure.value(found.treatment_value)})"
-    said = f"{declaration.primary} of {found.treatment} differs by {measure.difference(difference)}{levels}"
+        levels = measure.value(found.treatment_value), measure.value(found.control_value)
+        said = f"{declaration.primary} was {levels[0]} with {found.treatment} and {levels[1]} with {declaration.control}"
+        said += f", a difference of {measure.difference(difference)}"
+    if found.estimate is not None:
+        said += " after allowing for the looks taken"
     if found.interval is not None:
         low, high = (measure.difference(end) for end in found.interval)
         said += f"; the data fit anything from {low} to {high}"
-    return said + "."
+    return _sentence(said)
 
 
 def repeated_interval(comparison: Comparison, *, two_sided: bool) -> tuple[float, float] | None:

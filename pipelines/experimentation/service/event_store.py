@@ -1,5 +1,6 @@
 """Events in DynamoDB: an identifier is one item, so whatever is sent again is there once."""
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 Fate = Literal["stored", "known", "conflicting"]
 KEPT_DAYS = 400.0
 """How long events are kept; a decision cannot be reproduced afterwards."""
+ROUNDS, PAUSE_SECONDS = 3, 0.05
+"""How often the events of a batch that failed are tried again by themselves, beyond what each call retries."""
 _OPTIONAL = ("variant", "outcome", "cluster")
 
 
@@ -44,14 +47,18 @@ class EventStore:
         Returns only once all are durable. Raises StoreUnavailableError when that is not known of every one; those that
         were stored stay, and sending all of them again is safe.
         """
-        futures = [self._pool.submit(self._put, event) for event in events]
-        failures = [error for future in futures if (error := future.exception()) is not None]
-        for error in failures:
-            if not isinstance(error, StoreUnavailableError):
-                raise error
-        if failures:
-            raise StoreUnavailableError(f"{len(failures)} of {len(events)} events are not known to be stored")
-        return [future.result() for future in futures]
+        fates = dict[int, Fate]()
+        for round_ in range(ROUNDS):
+            if round_:
+                time.sleep(PAUSE_SECONDS * 2**round_)
+            left = [i for i in range(len(events)) if i not in fates]
+            futures = {i: self._pool.submit(self._put, events[i]) for i in left}
+            for i, future in futures.items():
+                with contextlib.suppress(StoreUnavailableError):
+                    fates[i] = future.result()
+            if len(fates) == len(events):
+                return [fates[i] for i in range(len(events))]
+        raise StoreUnavailableError(f"{len(events) - len(fates)} of {len(events)} events are not known to be stored")
 
     def _put(self, event: StoredEvent) -> Fate:
         now = self._clock()

@@ -116,7 +116,10 @@ def harness(stream: EventStream | None = None) -> Generator[Harness]:
     """A service on empty tables, at START."""
     now = [START]
     key = base64.b64encode(ISSUER.public_key().public_bytes_raw()).decode()
-    settings = Settings("state", "events", b"k" * 32, public_keys(key), settle_seconds=1.0, create_tables=True)
+    own = uuid.uuid4().hex  # nested embedded clouds are one
+    settings = Settings(
+        f"state-{own}", f"events-{own}", b"k" * 32, public_keys(key), settle_seconds=1.0, create_tables=True
+    )
     with mock_aws(), start_blocking_portal() as portal:
         client: Any = boto3.client(  # pyright: ignore[reportUnknownMemberType]: the stubs name only some services
             "dynamodb", "eu-west-1", aws_access_key_id="local", aws_secret_access_key="local"

@@ -1,0 +1,128 @@
+"""`mlp experiment`."""
+
+from pathlib import Path
+from typing import Any, cast
+
+import click
+import httpx
+
+from cli._display import print_json
+from pipelines.experimentation.decision.declaration import load
+from pipelines.experimentation.errors import ExperimentError
+
+EXAMPLE = Path(__file__).resolve().parents[1] / "pipelines" / "experimentation" / "report" / "declaration.yaml"
+
+url_option = click.option(
+    "--url", envvar="MLP_EXPERIMENT_URL", required=True, help="Address of the service; or MLP_EXPERIMENT_URL."
+)
+token_option = click.option(
+    "--token", envvar="MLP_EXPERIMENT_TOKEN", required=True, help="Bearer token; better in MLP_EXPERIMENT_TOKEN."
+)
+
+
+@click.group()
+def command() -> None:
+    """Experiments: declare, start, look, approve, decide, report.
+
+    A failure is said in one sentence, exit 1.
+    """
+
+
+@command.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def new(file: Path) -> None:
+    """Write an example declaration to FILE, to be edited; or check FILE if it is there."""
+    if not file.exists():
+        file.write_text(EXAMPLE.read_text())
+        click.echo(f"{file}: edit it, then check it with the same command", err=True)
+        return
+    try:
+        declaration = load(file)
+    except ExperimentError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(
+        f"{declaration.name}: a {declaration.design.kind} experiment, digest {declaration.digest()[:12]}", err=True
+    )
+
+
+@command.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@url_option
+@token_option
+def start(file: Path, url: str, token: str) -> None:
+    """Declare the experiment of FILE and start it; from then on the declaration is frozen."""
+    try:
+        declaration = load(file)
+    except ExperimentError as error:
+        raise click.ClickException(str(error)) from None
+    path = f"/v1/experiments/{declaration.name}"
+    document = declaration.model_dump(mode="json")
+    _call(url, token, "PUT", path, json=document, headers={"If-None-Match": "*"})
+    print_json(_call(url, token, "POST", f"{path}/start").json())
+
+
+@command.command()
+@click.argument("name", required=False)
+@url_option
+@token_option
+def status(name: str | None, url: str, token: str) -> None:
+    """Where NAME stands, or every experiment's state."""
+    found: dict[str, Any] = _call(url, token, "GET", f"/v1/experiments/{name}" if name else "/v1/experiments").json()
+    print_json({key: value for key, value in found.items() if key != "experiment"})
+
+
+@command.command()
+@click.argument("name")
+@click.option("--look", is_flag=True, help="Take the next look; looks spend the design's error.")
+@click.option("--approve", metavar="DIGEST", help="Approve the verdict of the record with this digest.")
+@click.option("--close", is_flag=True, help="Close the experiment on its verdict.")
+@url_option
+@token_option
+def decide(name: str, *, look: bool, approve: str | None, close: bool, url: str, token: str) -> None:
+    """Look at NAME, approve its verdict, or close it; one of them at a time."""
+    if look + close + (approve is not None) != 1:
+        raise click.UsageError("give one of --look, --approve DIGEST and --close")
+    path = f"/v1/experiments/{name}"
+    if approve is not None:
+        answer = _call(url, token, "POST", f"{path}/approvals", json={"record_digest": approve})
+    else:
+        answer = _call(url, token, "POST", f"{path}/{'looks' if look else 'decision'}")
+    print_json(answer.json())
+
+
+@command.command()
+@click.argument("name")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File; NAME.html if not given.")
+@url_option
+@token_option
+def report(name: str, output: Path | None, url: str, token: str) -> None:
+    """Write the report of NAME as one web page."""
+    page = _call(url, token, "GET", f"/v1/experiments/{name}/report")
+    target = output or Path(f"{name}.html")
+    target.write_text(page.text)
+    click.echo(str(target))
+
+
+def _call(url: str, token: str, method: str, path: str, **more: Any) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {token}", **more.pop("headers", {})}
+    try:
+        answer = httpx.request(method, url.rstrip("/") + path, headers=headers, timeout=120, **more)
+    except (httpx.TransportError, httpx.InvalidURL) as error:
+        raise click.ClickException(f"{url} does not answer: {error}; is it the service's address?") from None
+    if not answer.is_success:
+        raise click.ClickException(_problem(answer))
+    return answer
+
+
+def _problem(answer: httpx.Response) -> str:
+    """What the service's problem document says."""
+    try:
+        found: object = answer.json()
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        return f"{answer.url} answered {answer.status_code}, and not as the service does"
+    problem = cast("dict[str, Any]", found)
+    lines = [str(problem.get("detail", answer.reason_phrase))]
+    lines += [f"{error.get('pointer', '')}: {error.get('detail', '')}" for error in problem.get("errors", [])]
+    return "\n  ".join([*lines, *problem.get("reasons", [])])

@@ -1,0 +1,61 @@
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.experiment import command
+from pipelines.experimentation.decision import load
+from tests.unit.experimentation.service_harness import DAY, START, Harness, harness, traffic
+
+URL = "http://service"
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Generator[Harness]:
+    with harness() as found:
+
+        def request(method: str, url: str, **more: Any) -> httpx.Response:
+            more.pop("timeout")
+            return found.http.request(method, url, **more)
+
+        monkeypatch.setattr(httpx, "request", request)
+        monkeypatch.setenv("MLP_EXPERIMENT_URL", URL)
+        yield found
+
+
+def mlp(service: Harness, role: str, *arguments: str) -> Result:
+    return CliRunner().invoke(command, list(arguments), env={"MLP_EXPERIMENT_TOKEN": service.tokens[role]})
+
+
+def test_the_example_declaration_is_written_once_and_is_sound(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    assert CliRunner().invoke(command, ["new", str(file)]).exit_code == 0
+    assert load(file).name == "checkout-button"
+    file.write_text(file.read_text().replace("control: 0.5", "control: 0.6"))
+    refused = CliRunner().invoke(command, ["new", str(file)])
+    assert refused.exit_code == 1
+    assert "add up to 1" in refused.output
+
+
+def test_an_experiment_is_run_from_the_command_line(service: Harness, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    CliRunner().invoke(command, ["new", str(file)])
+    file.write_text(file.read_text().replace("minimum_effect: 0.005", "minimum_effect: 0.15").replace(": 7,", ": 0,"))
+    assert mlp(service, "editor", "start", str(file)).exit_code == 0
+    service.now[0] = START + DAY
+    service.send(traffic(300, {"control": 0.1, "treatment": 0.6}, START + DAY - 100))
+    service.now[0] += 60
+    assert '"ship"' in mlp(service, "editor", "decide", "checkout-button", "--look").output
+    digest = service.call("GET", "/v1/experiments/checkout-button").json()["record_digest"]
+    refused = mlp(service, "editor", "decide", "checkout-button", "--approve", digest)
+    assert refused.exit_code == 1
+    assert "this needs approver" in refused.output
+    assert mlp(service, "approver", "decide", "checkout-button", "--approve", digest).exit_code == 0
+    assert mlp(service, "editor", "decide", "checkout-button", "--close").exit_code == 0
+    assert '"decided"' in mlp(service, "viewer", "status", "checkout-button").output
+    page = tmp_path / "page.html"
+    assert mlp(service, "viewer", "report", "checkout-button", "--output", str(page)).exit_code == 0
+    assert "Ship treatment." in page.read_text()
