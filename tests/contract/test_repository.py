@@ -81,3 +81,18 @@ def test_every_ignore_carries_its_reason() -> None:
 def test_an_image_is_a_folder_with_its_own_lock(folder: str) -> None:
     image = ROOT / "pipelines" / folder
     assert {"Dockerfile", "pyproject.toml", "requirements.lock"} <= {path.name for path in image.iterdir()}
+
+
+def test_one_module_of_the_engine_touches_the_sdks_runtime() -> None:
+    engine = ROOT / "infra" / "local" / "engine"
+
+    def imported(tree: ast.Module) -> set[str]:
+        names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        return names | {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+
+    touching = {
+        path.name
+        for path, tree in _trees().items()
+        if path.parent == engine and any(name.startswith("pulumi.runtime") for name in imported(tree))
+    }
+    assert touching == {"sdk.py"}
