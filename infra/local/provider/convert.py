@@ -55,6 +55,10 @@ class Conversion:
         """One value as the shape wants it; `UNKNOWN` is passed on unchecked."""
         if dotted in self.transforms and value is not UNKNOWN:
             value = self.transforms[dotted](value)
+        return self._shaped(value, shape, path, dotted)
+
+    def _shaped(self, value: Any, shape: Any, path: str, dotted: str) -> Any:
+        """A value after its transform: elements of a list have the path of their list and no transform of their own."""
         if value is UNKNOWN:
             return UNKNOWN
         match shape.type_name:
@@ -99,7 +103,7 @@ class Conversion:
         if not is_sequence(value):
             value = [value]
         check_length(self, path, len(value), shape, "elements")
-        items = [self.value(item, shape.member, f"{path}[{index}]", dotted) for index, item in enumerate(value)]
+        items = [self._shaped(item, shape.member, f"{path}[{index}]", dotted) for index, item in enumerate(value)]
         return [item for item in items if item is not UNKNOWN]
 
     def _map(self, value: Any, shape: Any, path: str, dotted: str) -> Any:

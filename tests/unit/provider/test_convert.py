@@ -125,3 +125,16 @@ def test_names_find_their_member(name: str, members: tuple[str, ...], renamed: s
 def test_what_the_model_forbids_is_named(token: str, operation: str, properties: dict[str, Any], failure: str) -> None:
     _, failures = converted(token, operation, properties)
     assert failures == [failure]
+
+
+def test_a_value_sent_as_a_list_of_blocks_is_wrapped_once_and_reads_back() -> None:
+    token = "aws:lb/listener:Listener"
+    arn = "arn:aws:acm:eu-west-1:111122223333:certificate/00000000-0000-0000-0000-000000000000"
+
+    params, failures = converted(token, "CreateListener", {"certificateArn": arn})
+
+    assert (params, failures) == ({"Certificates": [{"CertificateArn": arn}]}, [])
+    spec = TABLE[token].spec
+    assert Reading(spec.rename, spec.from_aws).properties(params, schema.type_schema(token).outputs) == {
+        "certificateArn": arn
+    }
