@@ -16,10 +16,10 @@ from infra.local.errors import LocalError
 @json_option
 def command(stack: str, engine: str, yes: bool, as_json: bool) -> None:  # noqa: FBT001 - click hands flags over by name
     """Delete everything a stack and its pipelines made; on the embedded AWS, stop that too."""
+    where = target(stack)
     if not yes:
         require_person()
     progress = Progress()
-    where = target(stack)
     opened = deployment(where, engine, progress.event)
     if not yes:
         ask(f"delete everything in {stack}")

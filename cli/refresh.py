@@ -15,10 +15,11 @@ from cli.preview import ask, require_person
 @json_option
 def command(stack: str, engine: str, yes: bool, as_json: bool) -> None:  # noqa: FBT001 - click hands flags over by name
     """Read every resource of a stack and record what was changed behind its back; the next `up` mends it."""
+    where = target(stack)
     if not yes:
         require_person()
     progress = Progress()
-    opened = deployment(target(stack), engine, progress.event)
+    opened = deployment(where, engine, progress.event)
     if not yes:
         ask(f"record what is really there in the state of {stack}")
     with progress.step(f"refresh {stack}"):

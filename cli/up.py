@@ -15,10 +15,11 @@ from cli.preview import confirm, require_person
 @json_option
 def command(stack: str, engine: str, yes: bool, as_json: bool) -> None:  # noqa: FBT001 - click hands flags over by name
     """Deploy or change a stack: make what is there match the program."""
+    where = target(stack)
     if not yes:
         require_person()
     progress = Progress()
-    opened = deployment(target(stack), engine, progress.event)
+    opened = deployment(where, engine, progress.event)
     if not yes:
         confirm(opened, progress, f"deploy these changes to {stack}")
     with progress.step(f"up {stack}"):
