@@ -108,7 +108,8 @@ def meters(rows: Sequence[tuple[str, float, bool]], limit_label: str) -> str:
         parts.append(f'<rect class="track" x="{start}" y="{y}" width="{end - start}" height="18" rx="3"/>')
         css = "bad" if tripped else "fine"
         parts.append(f'<rect class="{css}" x="{start}" y="{y}" width="{max(filled, 0):.1f}" height="18" rx="3"/>')
-        said = "harm is shown" if tripped else "no sign of harm" if share <= 0 else f"{share:.0%} of the evidence needed"
+        seen = f"{share:.0%} of the evidence needed" if share > 0 else "no sign of harm"
+        said = "harm is shown" if tripped else seen
         parts.append(_text(start + 8, y + 13, said, "inside" if share > 0.4 else "note", "start"))
     parts += [_vertical(x(1.0), 18, height - 12, "limit"), _text(x(1.0), 12, limit_label, "note")]
     spoken = "; ".join(f"{name} {share:.0%} of its limit" for name, share, _ in rows)

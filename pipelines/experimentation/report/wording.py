@@ -79,8 +79,8 @@ def _effect(declaration: Declaration, found: Comparison) -> str:
         return f"{declaration.primary} of {found.treatment} cannot be compared yet."
     said = f"{declaration.primary} differs by {measure.difference(difference)} with {found.treatment}"
     if found.control_value is not None and found.treatment_value is not None:
-        levels = measure.value(found.treatment_value), measure.value(found.control_value)
-        said = f"{declaration.primary} was {levels[0]} with {found.treatment} and {levels[1]} with {declaration.control}"
+        new, old = measure.value(found.treatment_value), measure.value(found.control_value)
+        said = f"{declaration.primary} was {new} with {found.treatment} and {old} with {declaration.control}"
         said += f", a difference of {measure.difference(difference)}"
     if found.estimate is not None:
         said += " after allowing for the looks taken"

@@ -1,14 +1,16 @@
 """The application: endpoints, problem documents, limits."""
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pipelines.experimentation.service.api import configurations, events, experiments
 from pipelines.experimentation.service.problems import ProblemError, StoreUnavailableError, unprocessable
@@ -43,7 +45,7 @@ def application(parts: Services) -> FastAPI:
         redoc_url=None,
     )
     app.state.services = parts
-    app.middleware("http")(_bounded)
+    app.add_middleware(BoundedBody)
     app.exception_handler(ProblemError)(_problem)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(StoreUnavailableError)(_unavailable)
@@ -60,16 +62,29 @@ async def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-async def _bounded(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Refuse bodies that are too long or of unknown length before reading them."""
-    if request.method in {"POST", "PUT"}:
-        length = request.headers.get("content-length")
-        if length is None and "transfer-encoding" in request.headers:
-            return _answer(ProblemError(HTTPStatus.LENGTH_REQUIRED, "send Content-Length"))
-        if length is not None and (not length.isdigit() or int(length) > BODY_BYTES):
-            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-            return _answer(ProblemError(status, f"the body has {length} bytes, {BODY_BYTES} are allowed"))
-    return await proceed(request)
+class BoundedBody:
+    """Refuses bodies that are too long or of unknown length before any of them is read."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what is within bounds."""
+        if scope["type"] == "http" and (problem := _out_of_bounds(Headers(scope=scope))) is not None:
+            await _answer(problem)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def _out_of_bounds(headers: Headers) -> ProblemError | None:
+    length = headers.get("content-length")
+    if length is None:
+        chunked = "transfer-encoding" in headers
+        return ProblemError(HTTPStatus.LENGTH_REQUIRED, "send Content-Length") if chunked else None
+    if length.isdigit() and int(length) <= BODY_BYTES:
+        return None
+    detail = f"the body has {length} bytes, {BODY_BYTES} are allowed"
+    return ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
 
 
 def _answer(problem: ProblemError) -> Response:

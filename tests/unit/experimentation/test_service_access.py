@@ -36,7 +36,12 @@ def envelope(version: int, coverage: float = 0.5, key: Ed25519PrivateKey = ISSUE
         variants=(Variant(name="control", weight=0.5), Variant(name="treatment", weight=0.5)),
         coverage=coverage,
     )
-    document = {"issued_at": moment, "expires_at": moment + timedelta(days=7), "experiments": (experiment,), **more}
+    document: dict[str, Any] = {
+        "issued_at": moment,
+        "expires_at": moment + timedelta(days=7),
+        "experiments": (experiment,),
+        **more,
+    }
     return sign(Configuration(namespace="shop", version=version, **document), key).model_dump()
 
 

@@ -36,7 +36,7 @@ def test_a_batch_sent_again_counts_once(service: Harness) -> None:
 def test_the_same_batch_sent_many_times_at_once_counts_once(service: Harness) -> None:
     batch = [exposure(f"u{i}") for i in range(20)]
     with ThreadPoolExecutor(4) as pool:
-        answers = [answer.json() for answer in pool.map(lambda _: service.send(batch), range(4))]
+        answers = [answer.json() for answer in pool.map(service.send, [batch] * 4)]
     assert sum(answer["stored"] for answer in answers) == 20
     assert service.counted() == 20
 
@@ -125,7 +125,7 @@ def test_a_throttled_store_acknowledges_nothing_and_a_retry_completes_the_batch(
         return put(**request)
 
     monkeypatch.setattr(client, "put_item", throttled)
-    batch = [exposure(f"u{i}", id=f"event-{i}") for i in range(12)]
+    batch = [exposure(f"u{i}", id=f"event-number-{i}") for i in range(12)]
     refused = service.send(batch)
     assert refused.status_code == 503
     assert refused.headers["Retry-After"] == "1"
