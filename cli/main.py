@@ -65,9 +65,11 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped; what was under way is settled by the next `mlp up`", err=True)
-        sys.exit(130)
+    except click.Abort as answer:
+        interrupted = isinstance(answer.__cause__, KeyboardInterrupt | EOFError)
+        said = "stopped; what was under way is settled by the next `mlp up`" if interrupted else "nothing was changed"
+        click.echo(said, err=True)
+        sys.exit(130 if interrupted else 1)
     except LocalError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
