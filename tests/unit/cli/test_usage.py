@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import click
 import pytest
 
 from cli import _target
@@ -190,6 +191,7 @@ def test_a_stack_file_of_another_form_is_named(
     ("raised", "code", "said"),
     [
         (LocalError("no such thing"), 1, "error: no such thing"),
+        (click.Abort(), 1, "nothing was changed"),
         (KeyboardInterrupt(), 130, "stopped; what was under way is settled by the next `mlp up`"),
     ],
 )
