@@ -2,4 +2,4 @@
 
 
 class ExperimentError(ValueError):
-    """The caller's input cannot give a valid answer; the message says what was got, what is allowed and what to change."""
+    """The caller's input cannot give a valid answer; the text says what was got, what is allowed, what to change."""
