@@ -130,9 +130,7 @@ def shares(rows: Sequence[tuple[str, int, float]]) -> str:
             f'<rect class="fine" x="{start}" y="{y}" width="{x(count / total) - start:.1f}" height="20" rx="3"/>'
         )
         parts.append(_vertical(x(expected), y - 4, y + 24, "limit"))
-        parts.append(
-            _text(end + 12, y + 14, f"{count:,} units, {count / total:.2%}".replace(",", " ", 1), "tick", "start")
-        )
+        parts.append(_text(end + 12, y + 14, f"{count:,} units, {count / total:.2%}", "tick", "start"))
     spoken = "; ".join(f"{name}: {count} units, expected {expected:.1%}" for name, count, expected in rows)
     return _svg(height, spoken, parts)
 

@@ -16,7 +16,7 @@ from tests.unit.experimentation.service_harness import DECLARATION
 
 pytestmark = pytest.mark.local
 
-CLIENTS, BATCHES, EVENTS = 3, 8, 10
+CLIENTS, BATCHES, EVENTS = 3, 5, 10
 PATH = "/v1/experiments/checkout-button"
 
 
@@ -78,7 +78,7 @@ def test_every_acknowledged_exposure_counts_once_though_service_store_and_clocks
         clients = [Client(service.url, sender, skew) for skew in (0.0, 3_600.0, -86_400.0)]
         with ThreadPoolExecutor(CLIENTS) as pool:
             futures = [pool.submit(each.send, i) for i, each in enumerate(clients)]
-            for mark in (50, 130):
+            for mark in (40, 90):
                 until(lambda mark=mark: faulty.writes >= mark, 60, f"write {mark}")
                 service.kill()
                 service.start()
