@@ -6,9 +6,8 @@ import shutil
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from infra.local.engine import Event, Result
-
 from cli._target import Target
+from infra.local.engine import Event, Result
 from infra.local.errors import LocalError
 
 OnEvent = Callable[[Event], None]

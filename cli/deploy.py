@@ -1,13 +1,13 @@
 """`mlp deploy`."""
 
 import click
-from pipelines.deploy import deploy
-from pipelines.images import ContainerEngineImages, FolderImages
 
 from cli._deployment import point_at
 from cli._display import Progress, print_json
 from cli._target import ROOT, json_option, stack_option, target
 from pipelines import platform
+from pipelines.deploy import deploy
+from pipelines.images import ContainerEngineImages, FolderImages
 
 
 @click.command()
