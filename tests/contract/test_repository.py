@@ -77,7 +77,7 @@ def test_every_ignore_carries_its_reason() -> None:
     assert bare == []
 
 
-@pytest.mark.parametrize("folder", ["training/image", "registry/server"])
+@pytest.mark.parametrize("folder", ["training/image", "registry/server", "experimentation"])
 def test_an_image_is_a_folder_with_its_own_lock(folder: str) -> None:
     image = ROOT / "pipelines" / folder
     assert {"Dockerfile", "pyproject.toml", "requirements.lock"} <= {path.name for path in image.iterdir()}

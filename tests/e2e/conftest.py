@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,18 @@ class Deployment:
     """A deployed `local` environment and the command that changes it."""
 
     environment: dict[str, str]
+    """Of the command's process."""
+    added: dict[str, str]
+    """What of it sends boto3 to this deployment."""
     outputs: PlatformOutputs
+
+    @contextmanager
+    def active(self) -> Generator[None]:
+        """This process talks to the deployment while it lasts."""
+        with pytest.MonkeyPatch.context() as patched:
+            for name, value in self.added.items():
+                patched.setenv(name, value)
+            yield
 
     def mlp(self, *arguments: str) -> str:
         """Standard output of the command. Fails the test with its standard error when it fails."""
@@ -51,19 +63,29 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Generator[Deployment
         probe.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{probe.getsockname()[1]}"
     added = {**VARIABLES, "MLP_HOME": str(home), "AWS_ENDPOINT_URL": endpoint}
-    with pytest.MonkeyPatch.context() as patched:
-        for name, value in added.items():
-            patched.setenv(name, value)
-        first = Deployment({**os.environ, **added}, PlatformOutputs.model_construct())
+    first = Deployment({**os.environ, **added}, added, PlatformOutputs.model_construct())
+    try:
+        first.up()
+        first.mlp("deploy", "--stack", "local")
+        with first.active():
+            outputs = platform.load("local")
+        yield Deployment(first.environment, added, outputs)
+    finally:
         try:
-            first.up()
-            first.mlp("deploy", "--stack", "local")
-            yield Deployment(first.environment, platform.load("local"))
+            first.mlp("destroy", "--stack", "local", "--yes")
         finally:
-            try:
-                first.mlp("destroy", "--stack", "local", "--yes")
-            finally:
-                first.mlp("local", "stop")
+            first.mlp("local", "stop")
+
+
+@pytest.fixture(autouse=True)
+def _pointed_at_it(request: pytest.FixtureRequest) -> Generator[None, None, None]:
+    """A test that uses the deployment runs with boto3 pointed at it; no other test does."""
+    if "deployment" not in request.fixturenames:
+        yield
+        return
+    deployed: Deployment = request.getfixturevalue("deployment")
+    with deployed.active():
+        yield
 
 
 @pytest.fixture

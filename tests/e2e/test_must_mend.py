@@ -15,7 +15,7 @@ import pytest
 
 from tests.e2e.conftest import Deployment
 
-pytestmark = [pytest.mark.local, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.local, pytest.mark.timeout(280), pytest.mark.xdist_group("platform")]
 
 ROOT = Path(__file__).parents[2]
 STARTED_WITHIN_SECONDS = 60

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipelines.experimentation.analysis import sample_ratio
+from pipelines.experimentation.analysis.sample_ratio import SampleRatio
 from pipelines.experimentation.analysis.sequential import after_stopping, from_spent
 from pipelines.experimentation.decision.declaration import Declaration, GroupSequential
 from pipelines.experimentation.decision.effects import effect
@@ -33,7 +34,7 @@ def look(declaration: Declaration, started_at: float, earlier: Sequence[Look], e
         return judged(declaration, started_at, seen, at)
     table = tabulate(seen, declaration)
     units = {name: int((table.variant == name).sum()) for name in declaration.variants}
-    p_value, problems = _health(declaration, table)
+    split, problems = _health(declaration, table)
     days = (at - started_at) / DAY
     exhausted = days >= declaration.stop.maximum_days
     if declaration.design.kind == "group-sequential":
@@ -47,7 +48,8 @@ def look(declaration: Declaration, started_at: float, earlier: Sequence[Look], e
                 "at": at,
                 "data_digest": seen.digest(),
                 "units": units,
-                "sample_ratio_p": p_value,
+                "sample_ratio_p": split.p_value if split else None,
+                "sample_ratio_level": split.level if split else None,
                 "flags": dict(table.flags),
                 "final": final,
                 "comparisons": (),
@@ -81,18 +83,19 @@ def look(declaration: Declaration, started_at: float, earlier: Sequence[Look], e
         winner=winner,
         final=final,
         secondary=secondary(declaration, table),
-        would_have_changed=changes(comparisons, readings, p_value, verdict),
+        would_have_changed=changes(comparisons, readings, split, verdict),
     )
 
 
-def _health(declaration: Declaration, table: Table) -> tuple[float | None, list[str]]:
+def _health(declaration: Declaration, table: Table) -> tuple[SampleRatio | None, list[str]]:
+    """The split that fits worst, and everything that makes the data unfit to be judged."""
     problems = list(table.invalid)
     if any("undeclared" in problem for problem in problems):
         return None, problems
     design = declaration.design
     looks = len(design.looks) if design.kind == "group-sequential" else 100
     stages = np.unique(table.stage)
-    smallest = 1.0
+    worst: SampleRatio | None = None
     for stage in stages:
         weights = dict(declaration.variants)
         if design.kind == "canary":
@@ -100,13 +103,14 @@ def _health(declaration: Declaration, table: Table) -> tuple[float | None, list[
             weights = {declaration.control: 1 - share, declaration.treatments[0]: share}
         counts = _assigned_units(table.select(table.stage == stage))
         found = sample_ratio.check(counts, weights, looks * len(stages))
-        smallest = min(smallest, found.p_value)
+        if worst is None or found.p_value < worst.p_value:
+            worst = found
         if found.mismatch:
             problems.append(
                 f"sample ratio mismatch: expected {_rounded(found.expected)}, observed {found.observed}, "
                 f"p = {found.p_value:.2g} below {found.level:.2g}; find the cause before reading any effect"
             )
-    return smallest, problems
+    return worst, problems
 
 
 def _assigned_units(table: Table) -> dict[str, int]:

@@ -61,6 +61,9 @@ class Look(_Model):
     data_digest: str
     units: dict[str, int]
     sample_ratio_p: float | None
+    """Of the stage whose split fits worst; None where no split is checked."""
+    sample_ratio_level: float | None
+    """The split is not the declared one where the p-value lies below this."""
     flags: dict[str, int]
     final: bool
     comparisons: tuple[Comparison, ...]

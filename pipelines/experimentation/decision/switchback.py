@@ -146,6 +146,7 @@ def judged(declaration: Declaration, started_at: float, events: Events, at: floa
         data_digest=events.digest(),
         units={name: sum(period.variant == name for period in periods) for name in declaration.variants},
         sample_ratio_p=None,
+        sample_ratio_level=None,
         flags={"pairs without a value": found.skipped},
         final=True,
         comparisons=(comparison,),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipelines.experimentation.analysis import sample_ratio
+from pipelines.experimentation.analysis.sample_ratio import SampleRatio
 from pipelines.experimentation.decision.declaration import Declaration
 from pipelines.experimentation.decision.guardrails import Reading
 from pipelines.experimentation.decision.records import Change, Comparison, Look, Verdict
@@ -59,7 +59,7 @@ def _by_boundaries(
 
 
 def changes(
-    comparisons: Sequence[Comparison], readings: Sequence[Reading], p_value: float | None, verdict: Verdict
+    comparisons: Sequence[Comparison], readings: Sequence[Reading], split: SampleRatio | None, verdict: Verdict
 ) -> list[Change]:
     """The numbers that the verdict hung on, each with the value it would have had to have."""
     changes = list[Change]()
@@ -82,8 +82,8 @@ def changes(
         what = f"evidence of harm to {reading.metric} in {reading.treatment} (log e-value)"
         other = "continue" if reading.tripped else "roll back"
         changes.append(Change(what=what, observed=reading.log_e_value, needed=reading.threshold, verdict=other))
-    if p_value is not None:
+    if split is not None:
         changes.append(
-            Change(what="sample ratio p-value", observed=p_value, needed=sample_ratio.LEVEL, verdict="invalid")
+            Change(what="sample ratio p-value", observed=split.p_value, needed=split.level, verdict="invalid")
         )
     return changes

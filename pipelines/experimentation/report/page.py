@@ -8,7 +8,6 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from pipelines.experimentation.analysis import sample_ratio
 from pipelines.experimentation.decision import Declaration, Ledger
 from pipelines.experimentation.decision.records import Look
 from pipelines.experimentation.report import charts, wording
@@ -40,7 +39,6 @@ def render(declaration: Declaration, ledger: Ledger | None, decided: Decided | N
         looks=_looks(declaration, ledger) if ledger else [],
         guardrails=_guardrails(last),
         shares=_shares(declaration, last),
-        sample_ratio_level=_sample_ratio_level(declaration),
         health=wording.health(last) if last else [],
         moment=wording.moment,
         now=now,
@@ -120,8 +118,3 @@ def _shares(declaration: Declaration, last: Look | None) -> str:
         return ""
     rows = [(name, last.units.get(name, 0), weight) for name, weight in declaration.variants.items()]
     return charts.shares(rows)
-
-
-def _sample_ratio_level(declaration: Declaration) -> float:
-    looks = len(declaration.design.looks) if declaration.design.kind == "group-sequential" else 100
-    return sample_ratio.LEVEL / looks

@@ -167,6 +167,7 @@ def test_a_killed_model_server_is_restarted_its_failures_counted_and_the_other_v
     model(cloud, "bystander", mean=0)
     endpoint(cloud, "resilient", {"victim": 1.0, "bystander": 1.0})
     [process] = processes(cloud, "endpoint-resilient-victim")
+    served: Counter[str] = Counter()
     failures: Counter[str] = Counter()
     stop = threading.Event()
 
@@ -174,12 +175,14 @@ def test_a_killed_model_server_is_restarted_its_failures_counted_and_the_other_v
         while not stop.is_set():
             try:
                 invoke(cloud, "resilient", TargetVariant=variant)
+                served[variant] += 1
             except cloud.client("sagemaker-runtime").exceptions.ModelError:
                 failures[variant] += 1
 
     threads = [threading.Thread(target=traffic, args=(name,)) for name in ("victim", "bystander")]
     for thread in threads:
         thread.start()
+    until(lambda: served["victim"] and served["bystander"], what="traffic")
     process.kill()
     until(lambda: failures["victim"], what="a failure")
     until(
