@@ -12,6 +12,7 @@ from pipelines.experimentation.decision.declaration import Declaration
 from pipelines.experimentation.errors import ExperimentError
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 Texts = NDArray[np.str_]
 Indices = NDArray[np.intp]
 Column = Texts | Floats
@@ -50,19 +51,22 @@ class Events:
 
     def until(self, moment: float) -> "Events":
         """What had happened by `moment`, seconds since the epoch."""
-        seen, known = self.at <= moment, self.outcome_at <= moment
+        return self.where(self.at <= moment, self.outcome_at <= moment)
+
+    def where(self, exposures: Flags, outcomes: Flags) -> "Events":
+        """The exposures and the outcomes whose flag is set."""
         return Events(
-            self.unit[seen],
-            self.variant[seen],
-            self.at[seen],
-            self.outcome_unit[known],
-            self.outcome[known],
-            self.value[known],
-            self.outcome_at[known],
-            None if self.stage is None else self.stage[seen],
-            None if self.cluster is None else self.cluster[seen],
-            {name: column[seen] for name, column in self.covariates.items()},
-            {name: column[seen] for name, column in self.segments.items()},
+            self.unit[exposures],
+            self.variant[exposures],
+            self.at[exposures],
+            self.outcome_unit[outcomes],
+            self.outcome[outcomes],
+            self.value[outcomes],
+            self.outcome_at[outcomes],
+            None if self.stage is None else self.stage[exposures],
+            None if self.cluster is None else self.cluster[exposures],
+            {name: column[exposures] for name, column in self.covariates.items()},
+            {name: column[exposures] for name, column in self.segments.items()},
         )
 
     def digest(self) -> str:

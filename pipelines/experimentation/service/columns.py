@@ -25,20 +25,7 @@ class ReceivedEvents(Events):
 
     def until(self, moment: float) -> Events:
         """What had happened and was stored by `moment`."""
-        seen, known = self.received <= moment, self.outcome_received <= moment
-        arrived = Events(
-            self.unit[seen],
-            self.variant[seen],
-            self.at[seen],
-            self.outcome_unit[known],
-            self.outcome[known],
-            self.value[known],
-            self.outcome_at[known],
-            None if self.stage is None else self.stage[seen],
-            None if self.cluster is None else self.cluster[seen],
-            {name: column[seen] for name, column in self.covariates.items()},
-        )
-        return arrived.until(moment)
+        return self.where(self.received <= moment, self.outcome_received <= moment).until(moment)
 
 
 def columns(declaration: Declaration, found: Sequence[Received], deleted: Mapping[str, float]) -> ReceivedEvents:
