@@ -31,7 +31,7 @@ from pipelines.experimentation.analysis.simulation import (
     ratio,
     rejection_rate,
 )
-from tests.bench._trials import run_peer
+from tests.bench._peers import run_peer
 
 LEVEL, LOOKS = 0.05, 5
 FRACTIONS = np.arange(1, LOOKS + 1) / LOOKS

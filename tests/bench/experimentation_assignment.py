@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from pipelines.experimentation.assignment import Assigner
 from pipelines.experimentation.assignment.growthbook import growthbook_experiment
-from tests.bench._trials import run_peer
+from tests.bench._peers import run_peer
 from tests.unit.experimentation.placements import CONFIGURATION, units
 
 COUNT, REPEATS = 4_000, 5

@@ -18,7 +18,7 @@ from pipelines.experimentation.bandits import (
     LinUCB,
     Policy,
 )
-from tests.bench._learners import run_peer
+from tests.bench._peers import run_peer
 
 PROBLEMS = {
     "auer_1": [0.9, 0.6],

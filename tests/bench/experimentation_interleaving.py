@@ -27,7 +27,7 @@ from pipelines.experimentation.interleaving import (
     TeamDraft,
     prefer,
 )
-from tests.bench._learners import data_file
+from tests.bench._peers import data_file
 
 Floats = NDArray[np.float64]
 

@@ -18,7 +18,7 @@ import yaml
 from numpy.typing import NDArray
 
 from pipelines.experimentation.offpolicy import Estimator, LoggedDecisions, cross_fitted, evaluate
-from tests.bench._learners import data_file
+from tests.bench._peers import data_file
 
 Floats = NDArray[np.float64]
 

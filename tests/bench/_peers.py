@@ -1,4 +1,4 @@
-"""Throw-away environments for the peers and data of bandits, interleaving and off-policy evaluation."""
+"""Throw-away environments for the peers that benchmarks measure beside ours, and for the data they ship."""
 
 import hashlib
 import json
@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 _ROOT = Path(__file__).parents[2]
-_PEERS = Path(__file__).parent / "peers" / "learners"
+_PEERS = Path(__file__).parent / "peers"
 
 
 def environment(lock: str, *, dependencies: bool = True) -> Path:
-    """A virtual environment with the packages of `peers/learners/<lock>.lock`, made once per content of the lock."""
+    """A virtual environment with the packages of `peers/<lock>.lock`, made once per content of the lock."""
     file = _PEERS / f"{lock}.lock"
     digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
     folder = Path(os.environ.get("MLP_HOME", _ROOT / ".mlp")) / "bench" / f"{lock}-{digest}"
@@ -34,7 +34,7 @@ def data_file(package: str, path: str) -> Path:
 
 
 def run_peer(lock: str, script: str, task: dict[str, Any]) -> Any:
-    """Run `peers/learners/<script>` in the peer's environment with a JSON task on its input."""
+    """Run `peers/<script>` in the peer's environment with a JSON task on its input."""
     python = environment(lock) / "bin" / "python"
     done = subprocess.run(
         [str(python), str(_PEERS / script)], input=json.dumps(task), stdout=subprocess.PIPE, check=True, text=True
