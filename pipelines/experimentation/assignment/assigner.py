@@ -16,7 +16,7 @@ from pipelines.experimentation.assignment.configuration import (
     bucket_members,
     override_digest,
 )
-from pipelines.experimentation.assignment.hashing import MASK, OFFSET_BASIS, PRIME, bucket, code_units, fnv1a32, fold
+from pipelines.experimentation.assignment.hashing import bucket
 from pipelines.experimentation.assignment.signing import Envelope, StaleConfigurationError, verify
 from pipelines.experimentation.errors import ExperimentError
 
@@ -35,30 +35,22 @@ class Placement:
 class _Gate:
     """Which buckets of another seed are let through: a layer's slot, or everything outside a holdout."""
 
-    __slots__ = ("admitted", "reason", "seed", "state", "version")
+    __slots__ = ("admitted", "reason", "seed", "version")
 
     def __init__(self, seed: str, version: int, ranges: list[tuple[float, float]], reason: Reason) -> None:
         self.seed, self.version = seed, version
         self.reason: Reason = reason
-        self.state = fnv1a32(seed)
         self.admitted = bytes(member >= 0 for member in bucket_members(ranges, version))
 
-    def admits(self, unit: str, units: bytes | None) -> bool:
-        if units is None or self.version == 1:
-            return bool(self.admitted[bucket(self.seed, unit, self.version)])
-        return bool(self.admitted[_second_round(fold(self.state, units))])
-
-
-def _second_round(first: int) -> int:
-    return fold(OFFSET_BASIS, b"%d" % first) % 10_000
+    def admits(self, unit: str) -> bool:
+        return bool(self.admitted[bucket(self.seed, unit, self.version)])
 
 
 class _Compiled:
-    __slots__ = ("gates", "overrides", "predicate", "salt", "seed", "state", "table")
+    __slots__ = ("gates", "overrides", "predicate", "salt", "seed", "table")
 
     def __init__(self, configuration: Configuration, experiment: Experiment) -> None:
         self.seed = configuration.seed(experiment)
-        self.state = fnv1a32(self.seed)
         names = [variant.name for variant in experiment.variants]
         members = bucket_members(experiment.ranges())
         self.table: list[str | None] = [names[member] if member >= 0 else None for member in members]
@@ -68,28 +60,16 @@ class _Compiled:
         if experiment.slot:
             self.gates.append(_slot_gate(configuration, experiment.slot))
 
-    def variant(
-        self, unit: str, attributes: Attributes, prime: int = PRIME, mask: int = MASK, basis: int = OFFSET_BASIS
-    ) -> str | None:
+    def variant(self, unit: str, attributes: Attributes) -> str | None:
         """The hot path. `explain` says the same with reasons; a test holds them together."""
         if self.overrides and (forced := self.overrides.get(override_digest(self.salt, unit))):
             return forced
         if self.predicate is not None and not self.predicate(attributes):
             return None
-        units = unit.encode() if unit.isascii() else None
         for gate in self.gates:
-            if not gate.admits(unit, units):
+            if not gate.admits(unit):
                 return None
-        if units is None or len(units) > 40:
-            return self.table[bucket(self.seed, unit)]
-        # `fold` twice, written out: two calls less.
-        state = self.state
-        for code in units:
-            state = (state ^ code) * prime
-        second = basis
-        for code in b"%d" % (state & mask):
-            second = (second ^ code) * prime
-        return self.table[(second & mask) % 10_000]
+        return self.table[bucket(self.seed, unit)]
 
     def explain(self, unit: str, attributes: Attributes) -> Placement:
         if forced := self.overrides.get(override_digest(self.salt, unit)):
@@ -97,10 +77,9 @@ class _Compiled:
         if self.predicate is not None and not self.predicate(attributes):
             return Placement(None, "not targeted")
         for gate in self.gates:
-            if not gate.admits(unit, None):
+            if not gate.admits(unit):
                 return Placement(None, gate.reason)
-        first = fold(self.state, code_units(unit))
-        variant = self.table[_second_round(first)]
+        variant = self.table[bucket(self.seed, unit)]
         return Placement(variant, "assigned" if variant is not None else "not covered")
 
 

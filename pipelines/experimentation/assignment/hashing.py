@@ -10,6 +10,7 @@ hashes `value + seed` once and has 1 000.
 from collections.abc import Sequence
 
 import numpy as np
+from fnv_hash_fast import fnv1a_32
 from numpy.typing import NDArray
 
 OFFSET_BASIS = 0x811C9DC5
@@ -18,40 +19,23 @@ MASK = 0xFFFFFFFF
 BUCKETS = {1: 1_000, 2: 10_000}
 """Number of buckets by hash version."""
 
-_UNMASKED_LIMIT = 40
-# Up to this many code units, reducing once at the end beats reducing at each step; beyond, the integer grows too long.
-
-
-def code_units(text: str) -> Sequence[int]:
-    """UTF-16 code units of `text`, which is what every GrowthBook SDK hashes."""
-    if text.isascii():
-        return text.encode()
-    return np.frombuffer(text.encode("utf-16-le", "surrogatepass"), dtype="<u2").tolist()
-
-
-def fold(state: int, units: Sequence[int], prime: int = PRIME) -> int:
-    """Continue FNV-1a from `state` over `units`; `fold(OFFSET_BASIS, code_units(text))` is the hash of `text`."""
-    if len(units) <= _UNMASKED_LIMIT:
-        # XOR and multiplication modulo 2**32 only look at the low 32 bits, so the reduction can wait.
-        for unit in units:
-            state = (state ^ unit) * prime
-        return state & MASK
-    for unit in units:
-        state = (state ^ unit) * prime & MASK
-    return state
-
 
 def fnv1a32(text: str) -> int:
-    """FNV-1a hash of `text`, 32 bits."""
-    return fold(OFFSET_BASIS, code_units(text))
+    """FNV-1a hash of `text`, 32 bits, over UTF-16 code units, which is what every GrowthBook SDK hashes."""
+    if text.isascii():
+        return fnv1a_32(text.encode())
+    # A code unit above 255 is folded whole, which no hash over bytes can do.
+    state = OFFSET_BASIS
+    for unit in np.frombuffer(text.encode("utf-16-le", "surrogatepass"), dtype="<u2").tolist():
+        state = (state ^ unit) * PRIME & MASK
+    return state
 
 
 def bucket(seed: str, value: str, version: int = 2) -> int:
     """Bucket of `value` under `seed`: 0…9 999 for version 2, 0…999 for version 1; KeyError for another version."""
-    size = BUCKETS[version]
-    if version == 1:
-        return fnv1a32(value + seed) % size
-    return fnv1a32(str(fnv1a32(seed + value))) % size
+    if version == 2:
+        return fnv1a_32(b"%d" % fnv1a32(seed + value)) % 10_000
+    return fnv1a32(value + seed) % BUCKETS[version]
 
 
 def buckets(seed: str, values: Sequence[str]) -> NDArray[np.int64]:
