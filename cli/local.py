@@ -3,6 +3,7 @@
 import shlex
 import sys
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -55,7 +56,8 @@ def status(as_json: bool) -> None:  # noqa: FBT001 - click hands flags over by n
     elif cloud is None:
         click.echo("stopped")
     else:
-        click.echo(f"embedded AWS at {cloud.endpoint} (pid {cloud.pid}, since {cloud.started_at})")
+        since = datetime.fromtimestamp(cloud.started_at).astimezone().isoformat(" ", "seconds")
+        click.echo(f"embedded AWS at {cloud.endpoint} (pid {cloud.pid}, since {since})")
         for service in services:
             click.echo(f"  {service.name:40} {service.state:10} {service.address or '':28} pid {service.pid}")
     if cloud is None:

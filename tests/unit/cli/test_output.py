@@ -1,9 +1,12 @@
 """What the command writes where: one document on standard output, progress on standard error."""
 
 import json
+import re
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -11,6 +14,7 @@ from cli import _embedded
 from cli._deployment import OnEvent
 from cli._pulumi import reason
 from cli._target import Target, passphrase
+from infra.local import server
 from infra.local.engine import Event, Operation, Result, Status
 from tests.support.command import Mlp
 
@@ -76,6 +80,15 @@ def test_where_nothing_runs_status_says_so_and_nothing_is_deployed(mlp: Mlp) -> 
     assert "start it with `mlp local start` or `mlp up`" in mlp("local", "env").sentence
     assert "start it with `mlp local start` or `mlp up`" in mlp("local", "logs").sentence
     assert "`mlp up --stack local` starts it" in mlp("deploy").sentence
+
+
+def test_status_says_since_when_as_a_person_reads_time(mlp: Mlp, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = server.Cloud("http://127.0.0.1:4566", 42, "id", datetime(2026, 1, 31, 12, 5, tzinfo=UTC).timestamp())
+    monkeypatch.setattr(server, "status", Mock(return_value=cloud))
+    monkeypatch.setattr(server, "services", Mock(return_value=[]))
+    since = re.search(r"since (.*)\)", mlp("local", "status").out)
+    assert since is not None
+    assert datetime.fromisoformat(since[1]) == datetime(2026, 1, 31, 12, 5, tzinfo=UTC)
 
 
 def test_stopping_where_nothing_runs_is_no_failure(mlp: Mlp) -> None:
