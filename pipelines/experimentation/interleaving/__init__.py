@@ -3,6 +3,7 @@
 from pipelines.experimentation.interleaving.balanced import Balanced
 from pipelines.experimentation.interleaving.bias import Bias, allowed_rankings, bias_under_blind_clicks
 from pipelines.experimentation.interleaving.clicks import CascadeClicks, PositionClicks
+from pipelines.experimentation.interleaving.competitive_pairs import CompetitivePairs
 from pipelines.experimentation.interleaving.log import Impression, InterleavingLog
 from pipelines.experimentation.interleaving.preference import Flag, Outcome, Preference, PreferenceTest, prefer
 from pipelines.experimentation.interleaving.probabilistic import Probabilistic
@@ -13,6 +14,7 @@ __all__ = [
     "Balanced",
     "Bias",
     "CascadeClicks",
+    "CompetitivePairs",
     "Credit",
     "Flag",
     "Impression",

@@ -35,8 +35,8 @@ class Interleaved:
     b: tuple[str, ...]
     first: Side
     """The side that the first coin let choose."""
-    teams: tuple[Side, ...]
-    """Which side supplied each position; empty where the method credits by rank instead."""
+    teams: tuple[Side | None, ...]
+    """Which side supplied each position, None for neither; empty where the method credits by rank instead."""
 
 
 class Interleaver(Protocol):

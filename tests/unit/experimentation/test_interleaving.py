@@ -1,5 +1,5 @@
 from fractions import Fraction
-from itertools import permutations, product
+from itertools import combinations, permutations, product
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pipelines.experimentation.interleaving import (
     Balanced,
+    CompetitivePairs,
     Interleaved,
     Interleaver,
     InterleavingError,
@@ -18,7 +19,13 @@ from pipelines.experimentation.interleaving import (
     bias_under_blind_clicks,
 )
 
-METHODS: list[Interleaver] = [TeamDraft(), TeamDraft(ignore_common_prefix=True), Balanced(), Probabilistic()]
+METHODS: list[Interleaver] = [
+    TeamDraft(),
+    TeamDraft(ignore_common_prefix=True),
+    CompetitivePairs(),
+    Balanced(),
+    Probabilistic(),
+]
 short_rankings = st.permutations(["d1", "d2", "d3", "d4"]).map(lambda items: items[:3])
 
 
@@ -66,6 +73,89 @@ def test_team_draft_allows_exactly_the_lists_of_some_sequence_of_first_picks(a: 
     assert allowed_rankings(TeamDraft(), a, b).keys() == _team_drafts_by_brute_force(a, b)
 
 
+def _competitive_pairs_by_brute_force(a: list[str], b: list[str], length: int) -> dict[tuple[str, ...], Fraction]:
+    """Written as a tree of coin tosses, each round looking at what its own branch has shown."""
+    found: dict[tuple[str, ...], Fraction] = {}
+    branches: list[tuple[list[str], Fraction]] = [([], Fraction(1))]
+    while branches:
+        items, probability = branches.pop()
+        if len(items) >= length:
+            key = tuple(items[:length])
+            found[key] = found.get(key, Fraction(0)) + probability
+            continue
+        x, y = (next(item for item in ranking if item not in items) for ranking in (a, b))
+        if x == y:
+            branches.append(([*items, x], probability))
+        else:
+            branches += [([*items, x, y], probability / 2), ([*items, y, x], probability / 2)]
+    return found
+
+
+@settings(max_examples=60)
+@given(
+    a=st.permutations(["d1", "d2", "d3", "d4", "d5"]),
+    b=st.permutations(["d1", "d2", "d3", "d4", "d6"]),
+    length=st.integers(1, 5),
+)
+def test_competitive_pairs_allow_exactly_the_lists_of_a_tree_of_coins(a: list[str], b: list[str], length: int) -> None:
+    assert allowed_rankings(CompetitivePairs(length), a, b) == _competitive_pairs_by_brute_force(a, b, length)
+
+
+def test_items_that_both_rankers_pick_next_are_shown_once_and_credited_to_nobody() -> None:
+    method = CompetitivePairs()
+    a, b = ["same", "a1", "both", "a2"], ["same", "b1", "both", "b2"]
+    assert allowed_rankings(method, a, b) == {
+        ("same", "a1", "b1", "both"): Fraction(1, 2),
+        ("same", "b1", "a1", "both"): Fraction(1, 2),
+    }
+    for shown, _ in method.outcomes(a, b):
+        assert tuple(method.credit(shown, [0, 3])) == (0.0, 0.0)
+        assert tuple(method.credit(shown, [shown.items.index("a1")])) == (1.0, 0.0)
+        assert tuple(method.credit(shown, [0, 1, 2, 3])) == (1.0, 1.0)
+
+
+def test_an_item_that_the_other_ranker_would_pick_a_round_later_competes_for_who_picked_it_first() -> None:
+    method = CompetitivePairs()
+    for shown, _ in method.outcomes(["d1", "d2", "d3"], ["d2", "d1", "d3"]):
+        assert tuple(method.credit(shown, [shown.items.index("d1")])) == (1.0, 0.0)
+        assert tuple(method.credit(shown, [shown.items.index("d2")])) == (0.0, 1.0)
+
+
+def test_a_pair_cut_by_the_end_of_the_list_shows_and_credits_either_side_half_the_time() -> None:
+    method = CompetitivePairs(length=3)
+    shares: dict[tuple[str, float], Fraction] = {}
+    for shown, probability in method.outcomes(["a1", "a2", "a3"], ["b1", "b2", "b3"]):
+        key = (shown.items[2], method.credit(shown, [2]).difference)
+        shares[key] = shares.get(key, Fraction(0)) + probability
+    assert shares == {("a2", 1.0): Fraction(1, 2), ("b2", -1.0): Fraction(1, 2)}
+
+
+def test_rankings_that_agree_throughout_have_nothing_to_compare_but_still_a_first_coin() -> None:
+    method = CompetitivePairs()
+    outcomes = method.outcomes(["d1", "d2"], ["d1", "d2"])
+    assert {shown.first: probability for shown, probability in outcomes} == {"a": Fraction(1, 2), "b": Fraction(1, 2)}
+    assert all(tuple(method.credit(shown, [0, 1])) == (0.0, 0.0) for shown, _ in outcomes)
+
+
+@settings(max_examples=60)
+@given(
+    a=st.permutations(["d1", "d2", "d3", "d4", "d5"]),
+    b=st.permutations(["d1", "d2", "d3", "d4", "d6"]),
+    length=st.integers(1, 5),
+)
+def test_competitive_pairs_favour_neither_side_whichever_positions_are_clicked(
+    a: list[str], b: list[str], length: int
+) -> None:
+    """Stronger than on average over equally likely positions: nobody clicks all positions alike."""
+    method = CompetitivePairs(length)
+    outcomes = method.outcomes(a, b)
+    for count in range(1, length + 1):
+        for clicks in combinations(range(length), count):
+            found = [(probability, method.credit(shown, clicks).difference) for shown, probability in outcomes]
+            assert sum(probability * Fraction(value) for probability, value in found) == 0
+            assert sum(probability * ((value > 0) - (value < 0)) for probability, value in found) == 0
+
+
 @settings(max_examples=40)
 @given(a=short_rankings, b=short_rankings)
 def test_balanced_lists_hold_the_tops_of_both_rankings_within_one(a: list[str], b: list[str]) -> None:
@@ -98,7 +188,7 @@ def test_probabilistic_lists_and_probabilities_match_a_direct_computation() -> N
 def test_probabilistic_credit_is_the_mean_over_all_assignments_that_could_have_made_the_list() -> None:
     method = Probabilistic()
     a, b = ["d1", "d2", "d3"], ["d3", "d1", "d4"]
-    by_list: dict[tuple[str, ...], list[tuple[tuple[Side, ...], Fraction]]] = {}
+    by_list: dict[tuple[str, ...], list[tuple[tuple[Side | None, ...], Fraction]]] = {}
     shown_of: dict[tuple[str, ...], Interleaved] = {}
     for shown, probability in method.outcomes(a, b):
         by_list.setdefault(shown.items, []).append((shown.teams, probability))
@@ -115,7 +205,7 @@ def test_probabilistic_credit_is_the_mean_over_all_assignments_that_could_have_m
 @settings(max_examples=40)
 @given(a=short_rankings, b=short_rankings)
 def test_clicks_blind_to_content_favour_neither_side(a: list[str], b: list[str]) -> None:
-    for method in (TeamDraft(), TeamDraft(ignore_common_prefix=True)):
+    for method in (TeamDraft(), TeamDraft(ignore_common_prefix=True), CompetitivePairs()):
         bias = bias_under_blind_clicks(method, a, b)
         assert bias.wins == pytest.approx((0.0, 0.0, 0.0), abs=1e-12)
         assert bias.credit == pytest.approx((0.0, 0.0, 0.0), abs=1e-12)

@@ -7,6 +7,7 @@ import pytest
 from pipelines.experimentation.interleaving import (
     Balanced,
     CascadeClicks,
+    CompetitivePairs,
     Credit,
     Flag,
     Impression,
@@ -22,7 +23,7 @@ from pipelines.experimentation.interleaving import (
     prefer,
 )
 
-METHODS: list[Interleaver] = [TeamDraft(), Balanced(), Probabilistic()]
+METHODS: list[Interleaver] = [TeamDraft(), CompetitivePairs(), Balanced(), Probabilistic()]
 ITEMS = [f"d{i}" for i in range(8)]
 GRADES = {item: int(i < 3) for i, item in enumerate(ITEMS)}
 Clicks = Callable[[tuple[str, ...], np.random.Generator], Iterable[int]]
