@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from pipelines.experimentation.bandits.errors import BanditError
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.intp]
+
+# A discounted count that falls on to the smallest floats stays there, and so does its sum: their ratio is no mean.
+_FADED = 1e-100
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,11 @@ class Memory:
         if self.window is not None and self.discount < 1:
             raise BanditError("memory: takes a discount or a window, got both; leave one out")
 
+    @property
+    def forgets(self) -> bool:
+        """Whether anything is ever forgotten."""
+        return self.discount < 1 or self.window is not None
+
 
 class ArmStatistics:
     """Weighted count and sum of rewards of each arm."""
@@ -49,11 +58,18 @@ class ArmStatistics:
         if self._memory.discount < 1:
             self.counts *= self._memory.discount
             self.sums *= self._memory.discount
+            faded = self.counts < _FADED
+            self.counts[faded] = self.sums[faded] = 0.0
         self.counts[arm] += 1
         self.sums[arm] += reward
         if self._memory.window is not None:
             self._recent.append((arm, reward))
             self._slide(self._memory.window)
+
+    def add_many(self, arms: Integers, rewards: Floats) -> None:
+        """Count rewards of which none is ever forgotten."""
+        self.counts += np.bincount(arms, minlength=len(self.counts))
+        self.sums += np.bincount(arms, rewards, minlength=len(self.sums))
 
     def _slide(self, window: int) -> None:
         if len(self._recent) > window:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from pipelines.experimentation.bandits.errors import BanditError
-from pipelines.experimentation.bandits.memory import ArmStatistics, Floats, Memory
+from pipelines.experimentation.bandits.memory import ArmStatistics, Floats, Integers, Memory
 
 
 class Policy(Protocol):
@@ -21,12 +21,25 @@ class Policy(Protocol):
     version: int
     """Grows whenever the probabilities may have changed."""
 
+    @property
+    def steady(self) -> bool:
+        """Whether `issued` changes nothing now."""
+        ...
+
     def choose(self, context: Floats | None, generator: np.random.Generator) -> int:
         """The arm to play."""
         ...
 
+    def choose_many(self, count: int, contexts: Floats | None, generator: np.random.Generator) -> Integers:
+        """Arms of independent choices, one per row of `contexts` where there are any; the policy must be `steady`."""
+        ...
+
     def probabilities(self, context: Floats | None) -> tuple[Floats, float]:
-        """Probability that `choose` would return each arm, and a bound of their numerical error (0 when exact)."""
+        """Probability that `choose` would return each arm, and their numerical error as measured (0 when exact)."""
+        ...
+
+    def probabilities_many(self, contexts: Floats) -> tuple[Floats, float]:
+        """`probabilities` for each row of `contexts`, shape (contexts, arms), and the largest error."""
         ...
 
     def issued(self, arm: int) -> None:
@@ -35,6 +48,10 @@ class Policy(Protocol):
 
     def update(self, arm: int, reward: float, context: Floats | None) -> None:
         """Learn from one reward."""
+        ...
+
+    def update_many(self, arms: Integers, rewards: Floats, contexts: Floats | None) -> None:
+        """Learn from rewards in this order."""
         ...
 
     def settings(self) -> dict[str, Any]:
@@ -74,6 +91,19 @@ class ArmPolicy:
         self.statistics = ArmStatistics(arms, memory)
         self._issued = np.zeros(arms)
         self._untried = True
+        self._cumulative: Floats = np.empty(0)
+        self._cumulative_version = -1
+
+    @property
+    def steady(self) -> bool:
+        """Whether every arm has a reward in memory."""
+        return not self._untried
+
+    def choose_many(self, count: int, contexts: Floats | None, generator: np.random.Generator) -> Integers:  # noqa: ARG002 - the protocol's signature
+        """Draw from the probabilities, which are the same until the next reward."""
+        if self._cumulative_version != self.version:
+            self._cumulative, self._cumulative_version = self.probabilities(None)[0].cumsum(), self.version
+        return draw_many(self._cumulative, count, generator)
 
     def issued(self, arm: int) -> None:
         """Count the play, which matters only while some arm has no reward yet."""
@@ -81,10 +111,33 @@ class ArmPolicy:
             self._issued[arm] += 1
             self.version += 1
 
+    def probabilities(self, context: Floats | None) -> tuple[Floats, float]:
+        """Probability of each arm, and their numerical error."""
+        raise NotImplementedError
+
+    def probabilities_many(self, contexts: Floats) -> tuple[Floats, float]:
+        """The same for every context."""
+        probabilities, error = self.probabilities(None)
+        return np.tile(probabilities, (len(contexts), 1)), error
+
     def update(self, arm: int, reward: float, context: Floats | None) -> None:  # noqa: ARG002 - the protocol's signature
         """Learn from one reward."""
         self.statistics.add(arm, reward)
+        self._learnt()
+
+    def update_many(self, arms: Integers, rewards: Floats, contexts: Floats | None) -> None:
+        """Learn from rewards in this order."""
+        if self.memory.forgets:
+            for arm, reward in zip(arms.tolist(), rewards.tolist(), strict=True):
+                self.update(arm, reward, contexts)
+            return
+        self.statistics.add_many(arms, rewards)
+        self._learnt()
+
+    def _learnt(self) -> None:
         self.version += 1
+        if not (self._untried or self.memory.forgets):
+            return
         untried = bool((self.statistics.counts <= 0).any())
         if untried and not self._untried:
             # A window forgot an arm wholly: start counting plays anew.
@@ -124,12 +177,34 @@ def argmax(indices: list[float], generator: np.random.Generator) -> int:
     return int(generator.choice([arm for arm, index in enumerate(indices) if index == largest]))
 
 
+def argmax_many(indices: Floats, generator: np.random.Generator) -> Integers:
+    """`argmax` of each row."""
+    best = np.equal(indices, indices.max(axis=1, keepdims=True))
+    if np.count_nonzero(best) > len(best):
+        return np.where(best, generator.random(best.shape), -1.0).argmax(axis=1)
+    return best.argmax(axis=1)
+
+
 def argmax_probabilities(indices: Floats) -> Floats:
-    """Probabilities with which `argmax` returns each position."""
-    best = (indices == indices.max()).astype(np.float64)
-    return best / best.sum()
+    """Probabilities with which `argmax` returns each position of the last axis."""
+    best = np.equal(indices, indices.max(axis=-1, keepdims=True)).astype(np.float64)
+    return best / best.sum(axis=-1, keepdims=True)
+
+
+def draw_many(cumulative: Floats, count: int, generator: np.random.Generator) -> Integers:
+    """Positions drawn from cumulative probabilities, of whatever sum; one of probability 0 is never drawn."""
+    # A uniform number below 1 times the sum rounds to less than the sum, so no position is past the end.
+    thresholds = generator.random(count) * cumulative[-1]
+    return np.asarray(cumulative.searchsorted(thresholds, side="right"), dtype=np.intp)
+
+
+def draw_rows(probabilities: Floats, generator: np.random.Generator) -> Integers:
+    """A position for each row, drawn from that row's probabilities; one of probability 0 is never drawn."""
+    cumulative = probabilities.cumsum(axis=1)
+    passed = cumulative <= generator.random((len(cumulative), 1)) * cumulative[:, -1:]
+    return np.count_nonzero(passed, axis=1)
 
 
 def draw(probabilities: Floats, generator: np.random.Generator) -> int:
     """A position drawn from these probabilities."""
-    return min(int(np.searchsorted(probabilities.cumsum(), generator.random(), side="right")), len(probabilities) - 1)
+    return int(draw_many(probabilities.cumsum(), 1, generator)[0])

@@ -8,8 +8,11 @@ from scipy import special
 
 from pipelines.experimentation.bandits.best_arm import best_arm_probabilities, best_gaussian_probabilities
 from pipelines.experimentation.bandits.errors import BanditError
-from pipelines.experimentation.bandits.memory import Floats, Memory
+from pipelines.experimentation.bandits.memory import Floats, Integers, Memory
 from pipelines.experimentation.bandits.policy import ArmPolicy
+
+# From this many draws on, computing the probabilities once by quadrature is the faster way to draw.
+_QUADRATURE_PAYS = 128
 
 
 class BetaThompson(ArmPolicy):
@@ -45,6 +48,12 @@ class BetaThompson(ArmPolicy):
         """The best arm of one draw from the posterior."""
         return int(generator.beta(*self.posterior()).argmax())
 
+    def choose_many(self, count: int, contexts: Floats | None, generator: np.random.Generator) -> Integers:
+        """The best arms of draws from the posterior."""
+        if count >= _QUADRATURE_PAYS:
+            return super().choose_many(count, contexts, generator)
+        return generator.beta(*self.posterior(), size=(count, self.arms)).argmax(axis=1)
+
     def probabilities(self, context: Floats | None) -> tuple[Floats, float]:  # noqa: ARG002 - the protocol's signature
         """Probability of being best, by quadrature, with its measured error."""
         a, b = self.posterior()
@@ -61,8 +70,13 @@ class BetaThompson(ArmPolicy):
 
         return best_arm_probabilities(density, cumulative, mean, deviation, (0.0, 1.0))
 
+    @property
+    def steady(self) -> bool:
+        """Always: the prior stands in for untried arms, so plays need not be counted."""
+        return True
+
     def issued(self, arm: int) -> None:
-        """The prior stands in for untried arms, so plays need not be counted."""
+        """Nothing to count."""
 
     def settings(self) -> dict[str, Any]:
         """Constructor arguments, as JSON."""
@@ -112,12 +126,24 @@ class GaussianThompson(ArmPolicy):
         mean, deviation = self.posterior()
         return int((mean + deviation * generator.standard_normal(self.arms)).argmax())
 
+    def choose_many(self, count: int, contexts: Floats | None, generator: np.random.Generator) -> Integers:
+        """The best arms of draws from the posterior."""
+        if count >= _QUADRATURE_PAYS:
+            return super().choose_many(count, contexts, generator)
+        mean, deviation = self.posterior()
+        return (mean + deviation * generator.standard_normal((count, self.arms))).argmax(axis=1)
+
     def probabilities(self, context: Floats | None) -> tuple[Floats, float]:  # noqa: ARG002 - the protocol's signature
         """Probability of being best, by quadrature, with its measured error."""
         return best_gaussian_probabilities(*self.posterior())
 
+    @property
+    def steady(self) -> bool:
+        """Always: the prior stands in for untried arms, so plays need not be counted."""
+        return True
+
     def issued(self, arm: int) -> None:
-        """The prior stands in for untried arms, so plays need not be counted."""
+        """Nothing to count."""
 
     def settings(self) -> dict[str, Any]:
         """Constructor arguments, as JSON."""

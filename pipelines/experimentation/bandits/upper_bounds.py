@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pipelines.experimentation.bandits.errors import BanditError
-from pipelines.experimentation.bandits.memory import Floats, Memory
+from pipelines.experimentation.bandits.memory import Floats, Integers, Memory
 from pipelines.experimentation.bandits.policy import ArmPolicy, argmax, argmax_probabilities, draw
 
 
@@ -30,6 +30,14 @@ class _IndexPolicy(ArmPolicy):
         if self._untried and (untried := self.untried()) is not None:
             return draw(untried, generator)
         return argmax(self._current(), generator)
+
+    def choose_many(self, count: int, contexts: Floats | None, generator: np.random.Generator) -> Integers:
+        """The arm to play, so many times; ties fall anew each time."""
+        indices = self._current()
+        largest = max(indices)
+        if indices.count(largest) == 1:
+            return np.full(count, indices.index(largest))
+        return super().choose_many(count, contexts, generator)
 
     def probabilities(self, context: Floats | None) -> tuple[Floats, float]:  # noqa: ARG002 - the protocol's signature
         """Exact: all on the largest index, shared among ties."""
@@ -108,6 +116,8 @@ def kl_upper_bound(mean: float, divergence: float) -> float:
     for _ in range(50):
         if bound >= 1:
             return 1.0
+        if bound <= mean:
+            return mean  # the divergence is below the resolution of floats
         step = (kl(mean, bound) - divergence) * bound * (1 - bound) / (bound - mean)
         bound -= step
         if step < 1e-10:

@@ -1,4 +1,3 @@
-import json
 from collections.abc import Callable
 from math import inf, nan
 
@@ -13,59 +12,21 @@ from pipelines.experimentation.bandits import (
     BetaThompson,
     EpsilonGreedy,
     GaussianThompson,
+    LinearRandUCB,
     LinearThompson,
     LinUCB,
     Memory,
-    Policy,
 )
-
-ARMS = ["red", "green", "blue"]
-MEMORIES = [Memory(), Memory(discount=0.9), Memory(window=12)]
-MAKERS: dict[str, Callable[[Memory], Policy]] = {
-    "epsilon-greedy": lambda memory: EpsilonGreedy(3, epsilon=0.2, decay=50, memory=memory),
-    "ucb1": lambda memory: UCB1(3, memory=memory),
-    "kl-ucb": lambda memory: KLUCB(3, memory=memory),
-    "beta": lambda memory: BetaThompson(3, memory=memory),
-    "gaussian": lambda memory: GaussianThompson(3, noise=0.5, memory=memory),
-    "linucb": lambda memory: LinUCB(3, features=2, memory=memory),
-    "linear thompson": lambda memory: LinearThompson(3, features=2, noise=0.4, memory=memory),
-}
-
-
-def _context(policy: Policy, generator: np.random.Generator) -> list[float] | None:
-    return generator.normal(size=policy.features).tolist() if policy.features else None
-
-
-def _play(bandit: Bandit, steps: int, generator: np.random.Generator) -> list[str]:
-    """Arms played while rewards arrive out of order, a third of them late."""
-    arms: list[str] = []
-    for _ in range(steps):
-        decision = bandit.decide(_context(bandit.policy, generator))
-        arms.append(decision.arm)
-        for waiting in bandit.outstanding:
-            if generator.random() < 0.67:
-                bandit.reward(waiting, float(generator.random() < 0.5))
-    return arms
-
-
-@pytest.mark.parametrize("memory", MEMORIES, ids=str)
-@pytest.mark.parametrize("name", MAKERS)
-def test_a_bandit_restored_from_its_json_continues_exactly(name: str, memory: Memory) -> None:
-    bandit = Bandit(ARMS, MAKERS[name](memory), seed=1, batch_size=4, floor=0.1)
-    _play(bandit, 30, np.random.default_rng(2))
-    restored = Bandit.from_state(json.loads(json.dumps(bandit.state())))
-    assert restored.state() == bandit.state()
-    assert _play(restored, 60, np.random.default_rng(3)) == _play(bandit, 60, np.random.default_rng(3))
-    assert restored.state() == bandit.state()
+from tests.unit.experimentation.bandit_policies import ARMS, MAKERS, MEMORIES, context_for, play
 
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_the_same_seed_plays_the_same_arms_and_another_seed_does_not(name: str) -> None:
-    def play(seed: int) -> list[str]:
-        return _play(Bandit(ARMS, MAKERS[name](Memory()), seed=seed, floor=0.3), 80, np.random.default_rng(0))
+    def played(seed: int) -> list[str]:
+        return play(Bandit(ARMS, MAKERS[name](Memory()), seed=seed, floor=0.3), 80, np.random.default_rng(0))
 
-    assert play(7) == play(7)
-    assert play(7) != play(8)
+    assert played(7) == played(7)
+    assert played(7) != played(8)
 
 
 @pytest.mark.parametrize("memory", MEMORIES, ids=str)
@@ -73,8 +34,8 @@ def test_the_same_seed_plays_the_same_arms_and_another_seed_does_not(name: str) 
 def test_logged_propensities_are_the_frequencies_of_the_choices(name: str, memory: Memory) -> None:
     policy = MAKERS[name](memory)
     bandit = Bandit(ARMS, policy, seed=4, floor=0.15)
-    _play(bandit, 25, np.random.default_rng(5))
-    context = _context(policy, np.random.default_rng(6))
+    play(bandit, 25, np.random.default_rng(5))
+    context = context_for(policy, np.random.default_rng(6))
     state = bandit.state()
     decision = bandit.decide(context)
     assert decision.probabilities is not None
@@ -94,9 +55,8 @@ def test_logged_propensities_are_the_frequencies_of_the_choices(name: str, memor
 
 def test_the_floor_is_the_least_that_any_arm_gets() -> None:
     bandit = Bandit(ARMS, UCB1(3), seed=1, floor=0.3)
-    plays = [bandit.decide() for _ in range(3)]
-    for play in plays:
-        bandit.reward(play.id, 0.5)
+    for decision in [bandit.decide() for _ in range(3)]:
+        bandit.reward(decision.id, float(decision.arm == "red"))
     for _ in range(300):
         decision = bandit.decide()
         assert decision.probabilities is not None
@@ -161,10 +121,23 @@ def test_an_unusable_reward_is_refused_and_the_decision_stays_open(value: float)
     bandit.reward(decision.id, 1.0)
 
 
+@pytest.mark.parametrize("value", [nan, inf, -inf, 1e200])
+def test_a_reward_that_would_spoil_every_sum_after_it_is_refused(value: float) -> None:
+    bandit = Bandit(ARMS, LinUCB(3, features=2), seed=1)
+    decision = bandit.decide([1.0, 0.0])
+    with pytest.raises(BanditError, match=r"reward of decision 0: must be a finite number of size 1e\+12 at most"):
+        bandit.reward(decision.id, value)
+    assert bandit.outstanding == (0,)
+
+
 def test_contexts_that_do_not_fit_are_refused() -> None:
     linear = Bandit(ARMS, LinUCB(3, features=2), seed=1)
     with pytest.raises(BanditError, match="needs 2 numbers, got none"):
         linear.decide()
+    with pytest.raises(BanditError, match="its length may be 100000 at most, got 1e\\+06; standardise the features"):
+        linear.decide([1e6, 0.0])
+    with pytest.raises(BanditError, match="must be finite"):
+        linear.decide([inf, 1.0])
     with pytest.raises(BanditError, match=r"needs 2 numbers, got shape \(3,\)"):
         linear.decide([1.0, 2.0, 3.0])
     with pytest.raises(BanditError, match="must be finite"):
@@ -184,6 +157,9 @@ def test_contexts_that_do_not_fit_are_refused() -> None:
         (lambda: GaussianThompson(3, noise=0), "noise: must be a positive number"),
         (lambda: LinUCB(3, features=0), "features: must be at least 1"),
         (lambda: LinearThompson(3, features=2, ridge=-1), "ridge: must be a positive number"),
+        (lambda: LinearRandUCB(3, features=2, noise=0), "noise: must be a positive number, got 0"),
+        (lambda: LinearRandUCB(3, features=2, largest=inf), "largest: must be a positive number, got inf"),
+        (lambda: LinearRandUCB(3, features=2, points=1), "points: must be at least 2, got 1"),
         (lambda: Memory(discount=0), "discount: must be above 0"),
         (lambda: Memory(window=0), "window: must be at least 1"),
         (lambda: Memory(discount=0.9, window=5), "takes a discount or a window, got both"),
@@ -191,7 +167,6 @@ def test_contexts_that_do_not_fit_are_refused() -> None:
         (lambda: Bandit(["a", "b", "a"], UCB1(3), seed=1), "names must differ"),
         (lambda: Bandit(ARMS, UCB1(3), seed=1, batch_size=0), "batch_size: must be at least 1"),
         (lambda: Bandit(ARMS, UCB1(3), seed=1, floor=1.2), "floor: must be between 0 and 1"),
-        (lambda: Bandit.from_state({"format": 7}), "format must be 1, got 7"),
     ],
 )
 def test_unusable_settings_are_refused(make: Callable[[], object], message: str) -> None:

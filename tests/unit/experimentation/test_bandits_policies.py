@@ -1,7 +1,7 @@
 """Each policy's arithmetic against another way to the same number."""
 
 from fractions import Fraction
-from math import comb, log, sqrt
+from math import comb, exp, log, sqrt
 
 import numpy as np
 import pytest
@@ -15,14 +15,15 @@ from pipelines.experimentation.bandits import (
     BetaThompson,
     EpsilonGreedy,
     GaussianThompson,
+    LinearRandUCB,
     LinearThompson,
     LinUCB,
     Memory,
 )
 from pipelines.experimentation.bandits.best_arm import best_gaussian_probabilities
-from pipelines.experimentation.bandits.linear import RidgeModels
 from pipelines.experimentation.bandits.memory import ArmStatistics
 from pipelines.experimentation.bandits.policy import Policy
+from pipelines.experimentation.bandits.ridge import RidgeModels
 from pipelines.experimentation.bandits.upper_bounds import kl, kl_upper_bound
 
 
@@ -55,6 +56,7 @@ def test_the_kl_bound_agrees_with_a_root_finder_and_at_the_edges() -> None:
     assert kl_upper_bound(1.0, 0.5) == 1.0
     assert kl_upper_bound(0.4, 0.0) == 0.4
     assert kl(0.0, kl_upper_bound(0.0, 0.5)) == pytest.approx(0.5)
+    assert kl_upper_bound(0.5, 1e-40) == 0.5
 
 
 def test_kl_ucb_is_tighter_than_ucb1_with_the_same_logarithm() -> None:
@@ -117,6 +119,30 @@ def test_best_arm_probabilities_of_five_arms_match_simulation() -> None:
     assert np.abs(frequencies - probabilities).max() < 4.5 * 0.5 / sqrt(200_000)
 
 
+@pytest.mark.parametrize("arms", [2, 10, 100, 300])
+def test_equal_beliefs_share_alike_however_many_arms_there_are(arms: int) -> None:
+    for policy in (BetaThompson(arms), GaussianThompson(arms)):
+        probabilities, error = policy.probabilities(None)
+        assert probabilities == pytest.approx(np.full(arms, 1 / arms), rel=1e-7)
+        assert error < 1e-9
+
+
+def test_a_belief_without_width_is_compared_like_any_other() -> None:
+    probabilities, error = best_gaussian_probabilities(np.array([0.0, 0.1, 1.0]), np.array([1.0, 0.5, 0.0]))
+    below = special.ndtr(1.0) * special.ndtr(0.9 / 0.5)
+    assert probabilities[2] == pytest.approx(below, abs=1e-8)
+    assert error < 1e-9
+    assert best_gaussian_probabilities(np.array([1.0, 2.0, 2.0]), np.zeros(3))[0] == pytest.approx([0, 0.5, 0.5])
+
+
+def test_only_differences_of_beliefs_matter_however_far_from_zero() -> None:
+    mean, deviation = np.array([0.0, 1e-3]), np.array([1e-4, 1e-3])
+    near, far = (best_gaussian_probabilities(mean + offset, deviation) for offset in (0.0, 1e9))
+    # A float of 1e9 has steps of 1.2e-7, a ten-thousandth of the larger deviation.
+    assert far[0] == pytest.approx(near[0], abs=1e-4)
+    assert far[1] < 1e-9
+
+
 def test_gaussian_thompson_weighs_prior_and_rewards_by_their_precision() -> None:
     policy = GaussianThompson(2, noise=2.0, prior_mean=1.0, prior_deviation=0.5)
     _teach(policy, [[3.0, 5.0], []])
@@ -150,6 +176,15 @@ def test_what_is_remembered_is_the_weighted_sum_over_the_history(memory: Memory)
     assert statistics.sums == pytest.approx(sums, abs=1e-12)
 
 
+def test_an_arm_whose_rewards_have_faded_away_counts_as_untried_instead_of_keeping_a_wrong_mean() -> None:
+    policy = EpsilonGreedy(2, epsilon=0.0, memory=Memory(discount=0.9))
+    policy.update(1, 0.2, None)
+    for _ in range(8000):  # 0.9 times the smallest float rounds to itself
+        policy.update(0, 0.5, None)
+    assert policy.statistics.counts[1] == policy.statistics.sums[1] == 0.0
+    assert policy.probabilities(None)[0].tolist() == [0.0, 1.0]
+
+
 @pytest.mark.parametrize("memory", [Memory(), Memory(discount=0.9), Memory(window=9)], ids=str)
 def test_ridge_models_are_the_weighted_least_squares_solutions(memory: Memory) -> None:
     generator = np.random.default_rng(3)
@@ -181,6 +216,25 @@ def test_updating_the_inverse_many_times_stays_close_to_inverting() -> None:
         assert found == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e3, 1e5])
+def test_features_of_very_different_scales_are_learnt_as_least_squares_has_it(scale: float) -> None:
+    generator = np.random.default_rng(5)
+    scales = np.array([1.0, scale, scale, 1.0, 1.0])
+    contexts = generator.normal(size=(1500, 5)) * scales / 3
+    rewards = contexts @ (generator.normal(size=5) / scales) + 0.1 * generator.normal(size=1500)
+    models = RidgeModels(2, 5, 1.0, Memory())
+    for context, reward in zip(contexts, rewards.tolist(), strict=True):
+        models.add(1, reward, context)
+    # By QR of the contexts themselves, which keeps the digits that squaring them loses.
+    factor, triangle = np.linalg.qr(np.vstack([contexts, np.eye(5)]))
+    weights = np.linalg.solve(triangle, factor.T @ np.concatenate([rewards, np.zeros(5)]))
+    for query in contexts[:50]:
+        mean, deviation = models.predict(query)
+        whitened = np.asarray(np.linalg.solve(triangle.T, query), dtype=np.float64)
+        assert mean[1] == pytest.approx(float(query @ weights), abs=1e-11)
+        assert deviation[1] == pytest.approx(sqrt(whitened @ whitened), rel=1e-11)
+
+
 def test_linucb_adds_its_bonus_and_linear_thompson_draws_around_the_same_estimate() -> None:
     ucb, thompson = LinUCB(2, features=2, exploration=1.5), LinearThompson(2, features=2, noise=0.3)
     context = np.array([1.0, -0.5])
@@ -197,3 +251,31 @@ def test_linucb_adds_its_bonus_and_linear_thompson_draws_around_the_same_estimat
 def test_a_context_of_zeros_leaves_linear_thompson_a_plain_tie() -> None:
     probabilities, _ = LinearThompson(3, features=2).probabilities(np.zeros(2))
     assert probabilities == pytest.approx([1 / 3] * 3)
+
+
+def test_randucb_plays_the_bound_of_each_bonus_as_often_as_that_bonus_is_drawn() -> None:
+    policy = LinearRandUCB(3, features=2, noise=1.5, largest=2.0, points=5)
+    for arm, reward, context in ((0, 1.0, [1.0, 0.0]), (0, 0.8, [0.9, -0.2]), (1, 0.4, [0.0, 1.0])):
+        policy.update(arm, reward, np.array(context))
+    context = np.array([1.0, 0.1])
+    mean, deviation = policy.models.predict(context)
+    bonuses = [0.0, 0.5, 1.0, 1.5, 2.0]
+    weights = np.array([exp(-(bonus**2) / 2) for bonus in bonuses])
+    expected = np.zeros(3)
+    for bonus, weight in zip(bonuses, weights / weights.sum(), strict=True):
+        expected[int(np.argmax(mean + bonus * 1.5 * deviation))] += weight
+    assert np.count_nonzero(expected) > 1
+    probabilities, error = policy.probabilities(context)
+    assert probabilities == pytest.approx(expected)
+    assert error == 0.0
+
+
+def test_randucb_knowing_nothing_plays_all_arms_alike() -> None:
+    for context in ([0.0, 0.0], [1.0, 2.0]):
+        assert LinearRandUCB(3, features=2).probabilities(np.array(context))[0] == pytest.approx([1 / 3] * 3)
+
+
+def test_randucb_becomes_greedy_as_its_noise_vanishes() -> None:
+    policy = LinearRandUCB(2, features=1, noise=1e-9)
+    policy.update(1, 1.0, np.array([1.0]))
+    assert policy.probabilities(np.array([1.0]))[0].tolist() == [0.0, 1.0]

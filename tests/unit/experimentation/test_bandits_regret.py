@@ -13,6 +13,7 @@ from pipelines.experimentation.bandits import (
     BetaThompson,
     EpsilonGreedy,
     GaussianThompson,
+    LinearRandUCB,
     LinearThompson,
     LinUCB,
     Memory,
@@ -138,8 +139,9 @@ def test_a_policy_that_forgets_recovers_from_a_change_that_traps_one_that_does_n
     [
         lambda: LinUCB(4, features=5, exploration=0.6),
         lambda: LinearThompson(4, features=5, noise=0.3),
+        lambda: LinearRandUCB(4, features=5, noise=0.3),
     ],
-    ids=["linucb", "linear thompson"],
+    ids=["linucb", "linear thompson", "linear randucb"],
 )
 def test_linear_policies_learn_which_arm_suits_which_context(make: Callable[[], Policy]) -> None:
     generator = np.random.default_rng(5)
