@@ -47,18 +47,50 @@ def new(file: Path) -> None:
 
 @command.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--endpoint", help="Of a canary: the SageMaker endpoint whose weights its plan moves.")
+@click.option(
+    "--variant",
+    "variants",
+    multiple=True,
+    metavar="DECLARED=PRODUCTION",
+    help="Production variant of a declared one that is called otherwise on the endpoint.",
+)
 @url_option
 @token_option
-def start(file: Path, url: str, token: str) -> None:
-    """Declare the experiment of FILE and start it; from then on the declaration is frozen."""
+def start(file: Path, *, endpoint: str | None, variants: tuple[str, ...], url: str, token: str) -> None:
+    """Declare the experiment of FILE and start it; from then on the declaration is frozen.
+
+    A canary takes its first step within seconds, and every other by its plan.
+    """
     try:
         declaration = load(file)
     except ExperimentError as error:
         raise click.ClickException(str(error)) from None
+    how = _serving(endpoint, variants)
     path = f"/v1/experiments/{declaration.name}"
     document = declaration.model_dump(mode="json")
-    _call(url, token, "PUT", path, json=document, headers={"If-None-Match": "*"})
-    print_json(_call(url, token, "POST", f"{path}/start").json())
+    _call(url, token, "PUT", path, json=document, headers=_precondition(url, token, path))
+    print_json(_call(url, token, "POST", f"{path}/start", json=how).json())
+
+
+def _precondition(url: str, token: str, path: str) -> dict[str, str]:
+    """That the declaration replaces the one there is, or that there is none."""
+    found = _request(url, token, "GET", path)
+    return {"If-Match": found.headers["ETag"]} if found.is_success else {"If-None-Match": "*"}
+
+
+def _serving(endpoint: str | None, variants: tuple[str, ...]) -> dict[str, Any]:
+    if endpoint is None:
+        if variants:
+            raise click.UsageError("--variant names production variants of an endpoint; give --endpoint too")
+        return {}
+    names = dict[str, str]()
+    for text in variants:
+        declared, equals, production = text.partition("=")
+        if not equals or not declared or not production:
+            raise click.BadParameter(f"must be DECLARED=PRODUCTION, got {text!r}", param_hint="--variant")
+        names[declared] = production
+    return {"serving": {"endpoint": endpoint, "variants": names}}
 
 
 @command.command()
@@ -76,18 +108,38 @@ def status(name: str | None, url: str, token: str) -> None:
 @click.option("--look", is_flag=True, help="Take the next look; looks spend the design's error.")
 @click.option("--approve", metavar="DIGEST", help="Approve the verdict of the record with this digest.")
 @click.option("--close", is_flag=True, help="Close the experiment on its verdict.")
+@click.option("--roll-back", "roll_back", metavar="REASON", help="End a canary: all traffic to the control, for good.")
+@click.option("--resume", metavar="REASON", help="Let a canary go on that stopped since somebody else set its weights.")
 @url_option
 @token_option
-def decide(name: str, *, look: bool, approve: str | None, close: bool, url: str, token: str) -> None:
-    """Look at NAME, approve its verdict, or close it; one of them at a time."""
-    if look + close + (approve is not None) != 1:
-        raise click.UsageError("give one of --look, --approve DIGEST and --close")
-    path = f"/v1/experiments/{name}"
+def decide(
+    name: str,
+    *,
+    look: bool,
+    approve: str | None,
+    close: bool,
+    roll_back: str | None,
+    resume: str | None,
+    url: str,
+    token: str,
+) -> None:
+    """Look at NAME, approve its verdict, close it, end its canary or let it go on; one of them at a time."""
+    chosen: dict[str, dict[str, str]] = {}
+    if look:
+        chosen["looks"] = {}
+    if close:
+        chosen["decision"] = {}
     if approve is not None:
-        answer = _call(url, token, "POST", f"{path}/approvals", json={"record_digest": approve})
-    else:
-        answer = _call(url, token, "POST", f"{path}/{'looks' if look else 'decision'}")
-    print_json(answer.json())
+        chosen["approvals"] = {"record_digest": approve}
+    if roll_back is not None:
+        chosen["rollback"] = {"reason": roll_back}
+    if resume is not None:
+        chosen["resume"] = {"reason": resume}
+    if len(chosen) != 1:
+        raise click.UsageError("give one of --look, --approve DIGEST, --close, --roll-back REASON and --resume REASON")
+    ((what, body),) = chosen.items()
+    more = {"json": body} if body else {}
+    print_json(_call(url, token, "POST", f"/v1/experiments/{name}/{what}", **more).json())
 
 
 @command.command()
@@ -104,14 +156,18 @@ def report(name: str, output: Path | None, url: str, token: str) -> None:
 
 
 def _call(url: str, token: str, method: str, path: str, **more: Any) -> httpx.Response:
-    headers = {"Authorization": f"Bearer {token}", **more.pop("headers", {})}
-    try:
-        answer = httpx.request(method, url.rstrip("/") + path, headers=headers, timeout=120, **more)
-    except (httpx.TransportError, httpx.InvalidURL) as error:
-        raise click.ClickException(f"{url} does not answer: {error}; is it the service's address?") from None
+    answer = _request(url, token, method, path, **more)
     if not answer.is_success:
         raise click.ClickException(_problem(answer))
     return answer
+
+
+def _request(url: str, token: str, method: str, path: str, **more: Any) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {token}", **more.pop("headers", {})}
+    try:
+        return httpx.request(method, url.rstrip("/") + path, headers=headers, timeout=120, **more)
+    except (httpx.TransportError, httpx.InvalidURL) as error:
+        raise click.ClickException(f"{url} does not answer: {error}; is it the service's address?") from None
 
 
 def _problem(answer: httpx.Response) -> str:

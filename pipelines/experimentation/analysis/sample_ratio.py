@@ -54,6 +54,15 @@ def check(counts: Mapping[str, int], weights: Mapping[str, float], looks: int = 
     return SampleRatio(observed, expected, p_value, level / looks)
 
 
+def watch(counts: Mapping[str, int], weights: Mapping[str, float], level: float = LEVEL) -> SampleRatio:
+    """As `check`, for counts that are looked at as often as one likes: the p-value is 1 / e-value, at most 1.
+
+    The e-value is of the counts as they are now, so the p-value may rise again; a mismatch once seen stays one.
+    """
+    seen = check(counts, weights, level=level)
+    return SampleRatio(seen.observed, seen.expected, math.exp(min(0.0, -log_e_value(counts, weights))), level)
+
+
 def log_e_value(counts: Mapping[str, int], weights: Mapping[str, float], concentration: float = 1_000.0) -> float:
     """Logarithm of the e-value against the configured split; 1 / level ever reached is a mismatch at that level.
 

@@ -5,6 +5,7 @@ from pipelines.experimentation.decision.declaration import Declaration, load
 from pipelines.experimentation.decision.events import Events
 from pipelines.experimentation.decision.ledger import ChangedDeclarationError, Ledger, reproduce
 from pipelines.experimentation.decision.records import Look, Verdict
+from pipelines.experimentation.decision.rollout import Rollout, Steering
 from pipelines.experimentation.decision.serving import InMemoryServingWeights, SageMakerServingWeights, ServingWeights
 from pipelines.experimentation.decision.stream import Event, EventStream, InMemoryEventStream, KafkaEventStream
 
@@ -21,8 +22,10 @@ __all__ = [
     "Look",
     "Move",
     "Position",
+    "Rollout",
     "SageMakerServingWeights",
     "ServingWeights",
+    "Steering",
     "Verdict",
     "drive",
     "load",

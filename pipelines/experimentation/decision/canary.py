@@ -5,7 +5,7 @@ from typing import Literal
 
 from pipelines.experimentation.decision.declaration import Canary, Declaration
 from pipelines.experimentation.decision.records import Look
-from pipelines.experimentation.decision.serving import ServingWeights
+from pipelines.experimentation.decision.serving import ServingWeights, same
 from pipelines.experimentation.errors import ExperimentError
 
 Action = Literal["start", "hold", "advance", "roll back", "finish"]
@@ -33,9 +33,9 @@ class Move:
 def next_move(declaration: Declaration, position: Position, look: Look | None, now: float) -> Move:
     """The plan's next move. `look` must have been taken since the last move; None only before the start.
 
-    A look that is invalid or tripped a guardrail rolls back to no traffic: what cannot be judged is not safe. Raises
-    ExperimentError for a design that is not a canary, one that is over, or a look that is missing or from before this
-    step.
+    A look that is invalid or tripped a guardrail rolls back to no traffic, whenever it was taken: what cannot be judged
+    is not safe. So does the end of the declared time before the last step is through. Raises ExperimentError for a
+    design that is not a canary, one that is over, or a look that is missing or from before this step.
     """
     if declaration.design.kind != "canary":
         raise ExperimentError(f"{declaration.name} is a {declaration.design.kind}, not a canary")
@@ -44,20 +44,27 @@ def next_move(declaration: Declaration, position: Position, look: Look | None, n
     plan = declaration.design
     if position.step < 0:
         return _at(declaration, plan, 0, now, "start", "first step")
+    if look is not None and look.verdict in ("roll back", "invalid"):
+        return rollback(declaration, position, "; ".join(look.reasons), now)
     if look is None or look.at < position.since:
         raise ExperimentError("a look taken since the last move is needed before the next one")
-    if look.verdict in ("roll back", "invalid"):
-        gone = Position(position.step, now, over=True)
-        return Move("roll back", _weights(declaration, 0.0), "; ".join(look.reasons), gone)
     held = (now - position.since) / 60
-    units = look.units[declaration.treatments[0]]
-    if held < plan.minutes or units < plan.units * (position.step + 1):
-        reason = f"{held:.0f} of {plan.minutes:g} minutes, {units} of {plan.units * (position.step + 1)} units"
+    units = look.step_units[position.step]
+    if held < plan.minutes or units < plan.units:
+        reason = f"{held:.0f} of {plan.minutes:g} minutes, {units} of {plan.units} units"
+        if look.final:
+            days = f"the declared {declaration.stop.maximum_days:g} days are over at step {position.step + 1}"
+            return rollback(declaration, position, f"{days}: {reason}", now)
         return Move("hold", _weights(declaration, plan.shares[position.step]), reason, position)
     if position.step + 1 < len(plan.shares):
         return _at(declaration, plan, position.step + 1, now, "advance", "time and units reached, guardrails held")
     done = Position(position.step, now, over=True)
     return Move("finish", _weights(declaration, 1.0), "every step passed its guardrails", done)
+
+
+def rollback(declaration: Declaration, position: Position, reason: str, now: float) -> Move:
+    """All traffic to the control, for good."""
+    return Move("roll back", _weights(declaration, 0.0), reason, Position(position.step, now, over=True))
 
 
 def drive(weights: ServingWeights, declaration: Declaration, position: Position, look: Look | None, now: float) -> Move:
@@ -72,7 +79,7 @@ def drive(weights: ServingWeights, declaration: Declaration, position: Position,
         return move
     if move.action not in ("roll back", "start") and declaration.design.kind == "canary":
         expected, found = _weights(declaration, declaration.design.shares[position.step]), weights.read()
-        if any(abs(found.get(name, 0.0) - share) > 1e-6 for name, share in expected.items()):
+        if not same(found, expected):
             raise ExperimentError(
                 f"serving weights are {found}, the plan had set {expected}; somebody else changed them"
             )

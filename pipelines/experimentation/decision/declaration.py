@@ -94,10 +94,9 @@ class Secondary(_Model):
     mixing: float = Field(gt=0)
 
 
-class GroupSequential(_Model):
-    """Planned looks at the primary metric; one look is the fixed test."""
+class PlannedLooks(_Model):
+    """Looks at the primary metric whose number and information are planned; one look is the fixed test."""
 
-    kind: Literal["group-sequential"] = "group-sequential"
     looks: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8, 1.0)
     """Planned information fractions. Actual ones may differ, as long as the data do not decide them."""
     spending: Spending = OBrienFleming()
@@ -106,6 +105,33 @@ class GroupSequential(_Model):
     def boundaries(self, level: float) -> Boundaries:
         """Planned boundaries for one treatment at `level`."""
         return boundaries(self.looks, level, self.spending, self.sides)
+
+
+class GroupSequential(PlannedLooks):
+    """Units are split among the variants."""
+
+    kind: Literal["group-sequential"] = "group-sequential"
+
+
+class Interleaving(PlannedLooks):
+    """Every unit sees lists merged from both rankers, the control's and the treatment's, and its clicks are credited.
+
+    The figure of a unit is its credit to the treatment less that to the control, per impression.
+    """
+
+    kind: Literal["interleaving"] = "interleaving"
+    method: Literal["competitive-pairs", "team-draft", "probabilistic"] = "competitive-pairs"
+    """Balanced interleaving is left out: it favours one side of some pairs of lists under clicks at random."""
+    length: int = Field(ge=1, le=1000)
+    """Items of a list."""
+    test: Literal["mean", "sign"] = "mean"
+    """Mean of the units' figures, or share of units that prefer the treatment less share that prefer the control."""
+
+    @model_validator(mode="after")
+    def _fair(self) -> Self:
+        if self.method == "probabilistic" and self.test == "sign":
+            raise ValueError("probabilistic interleaving is fair in the mean only; declare test: mean")
+        return self
 
 
 class Canary(_Model):
@@ -146,7 +172,7 @@ class Switchback(_Model):
         return self
 
 
-Design = Annotated[GroupSequential | Canary | Switchback, Field(discriminator="kind")]
+Design = Annotated[GroupSequential | Interleaving | Canary | Switchback, Field(discriminator="kind")]
 
 
 class StopRules(_Model):
@@ -180,6 +206,8 @@ class Declaration(_Model):
     design: Design
     guardrails: tuple[Guardrail, ...] = ()
     secondary: tuple[Secondary, ...] = ()
+    segments: tuple[Name, ...] = Field(default=(), max_length=5)
+    """What exposures say of their unit, such as its country: the effect by it is shown and decides nothing."""
     window_hours: float | None = Field(default=None, gt=0)
     """Outcomes later than this after a unit's exposure do not count; None counts all."""
     stop: StopRules = StopRules()
@@ -199,6 +227,8 @@ class Declaration(_Model):
         for path, metric in wanted.items():
             if metric not in self.metrics:
                 raise ValueError(f"{path}: unknown metric {metric!r}; declared are {list(self.metrics)}")
+        if len(set(self.segments)) < len(self.segments):
+            raise ValueError(f"segments: names must differ, got {list(self.segments)}")
         for guardrail in self.guardrails:
             kind = self.metrics[guardrail.metric].kind
             if guardrail.kind == "rare-event" and (kind != "proportion" or self.clustered):
@@ -208,15 +238,39 @@ class Declaration(_Model):
         return self
 
     def _check_design(self) -> None:
-        if self.design.kind == "group-sequential":
+        if isinstance(self.design, PlannedLooks):
             self.design.boundaries(self.level_per_treatment)
+        if self.design.kind == "group-sequential":
             return
         if len(self.variants) != 2:
-            raise ValueError(f"a {self.design.kind} compares two variants, got {list(self.variants)}")
+            raise ValueError(f"{self.design.kind}: compares two variants, got {list(self.variants)}")
+        if self.design.kind == "interleaving":
+            self._check_interleaving()
         if self.design.kind == "canary" and not self.guardrails:
             raise ValueError("a canary without guardrails would pass whatever happens; declare at least one")
-        if self.design.kind == "switchback" and (self.guardrails or self.secondary or self.clustered):
-            raise ValueError("a switchback is judged by its primary metric alone; leave guardrails and secondary out")
+        if self.design.kind == "switchback" and (self.guardrails or self.secondary or self.segments or self.clustered):
+            raise ValueError(
+                "a switchback is judged by its primary metric alone; leave guardrails, secondary and segments out"
+            )
+
+    def _check_interleaving(self) -> None:
+        if len(set(self.variants.values())) != 1:
+            raise ValueError(f"an interleaving's coin is fair: give both rankers weight 0.5, got {self.variants}")
+        metric = self.metrics[self.primary]
+        if metric.kind != "mean" or metric.direction != "increase" or metric.covariates:
+            raise ValueError(
+                f"the primary metric of an interleaving is the credit of clicks: {self.primary} must be a mean to be "
+                "increased, without covariates"
+            )
+        if len(self.metrics) > 1 or self.guardrails or self.secondary or self.clustered:
+            raise ValueError(
+                "an interleaving compares rankers, not units: each sees both rankers, so declare the primary metric "
+                "alone, not clustered, without guardrails or secondary metrics"
+            )
+        if set(self.segments) - {"query"}:
+            raise ValueError(f"segments: an interleaving knows `query` alone, got {list(self.segments)}")
+        if self.window_hours is not None:
+            raise ValueError("window_hours: clicks belong to their list, whenever they come; leave it out")
 
     @property
     def treatments(self) -> list[str]:
@@ -231,7 +285,7 @@ class Declaration(_Model):
     @property
     def maximum_information(self) -> float:
         """1 / variance of the primary effect's estimate that finds the minimum effect with the declared power."""
-        if self.design.kind != "group-sequential":
+        if not isinstance(self.design, PlannedLooks):
             raise ExperimentError(f"a {self.design.kind} has no information target")
         drift = drift_for(self.design.boundaries(self.level_per_treatment), self.power)
         return (drift / self.minimum_effect) ** 2

@@ -1,5 +1,6 @@
 """A declared metric's effect, from the table of units."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -108,3 +109,9 @@ def _combined(effects: list[Effect]) -> Effect:
         np.asarray(sum(float(e.degrees) for e in usable)),
         average([w * e.control_variance for w, e in zip(weights, usable, strict=True)]),
     )
+
+
+def finite(value: object) -> float | None:
+    """The number, or None where it cannot be said."""
+    number = float(value)  # pyright: ignore[reportArgumentType]: numpy scalars and arrays without dimensions
+    return number if math.isfinite(number) else None

@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.experimentation.decision.guardrails import Reading, SecondaryResult
+from pipelines.experimentation.decision.segments import Segmentation
 
 Verdict = Literal["continue", "ship", "keep control", "roll back", "invalid"]
 CONCLUSIVE: tuple[Verdict, ...] = ("ship", "keep control", "roll back")
@@ -60,6 +61,8 @@ class Look(_Model):
     """Seconds since the epoch."""
     data_digest: str
     units: dict[str, int]
+    step_units: tuple[int, ...] = ()
+    """Of a canary: units in the treatment at each step."""
     sample_ratio_p: float | None
     """Of the stage whose split fits worst; None where no split is checked."""
     sample_ratio_level: float | None
@@ -69,6 +72,8 @@ class Look(_Model):
     comparisons: tuple[Comparison, ...]
     guardrails: tuple[Reading, ...]
     secondary: dict[str, SecondaryResult]
+    segments: dict[str, Segmentation] = Field(default_factory=dict[str, Segmentation])
+    """By `segment/treatment`; exploratory."""
     verdict: Verdict
     winner: str | None
     reasons: tuple[str, ...]

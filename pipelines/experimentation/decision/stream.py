@@ -4,9 +4,10 @@ Exposures and outcomes go out here, at least once, with an identifier that makes
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
+from confluent_kafka import KafkaError, KafkaException, Producer
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.experimentation.errors import ExperimentError
@@ -29,14 +30,16 @@ class Event(BaseModel):
     outcome: str | None = None
     """Name of an outcome."""
     value: float = 1.0
-    stage: int = 0
 
 
 class EventStream(Protocol):
-    """Durable, ordered per unit."""
+    """Durable; a unit's events stay in the order they are published in, as long as no publication fails."""
 
-    def publish(self, event: Event) -> None:
-        """Return only once the event is stored; raise otherwise, and the client sends it again."""
+    def publish(self, events: Sequence[Event]) -> Mapping[str, str]:
+        """Return once it is known which events are stored: by identifier, why others are not known to be.
+
+        Those are to be published again, under the same identifiers.
+        """
         ...
 
 
@@ -46,49 +49,61 @@ class InMemoryEventStream:
     def __init__(self) -> None:
         self._events = dict[str, Event]()
 
-    def publish(self, event: Event) -> None:
-        """Keep the event unless its identifier is known; another event under the same identifier is an error."""
-        known = self._events.setdefault(event.id, event)
-        if known != event:
-            raise ExperimentError(f"two different events carry the identifier {event.id}")
+    def publish(self, events: Sequence[Event]) -> Mapping[str, str]:
+        """Keep events with new identifiers. Raises ExperimentError for another event under a known one."""
+        for event in events:
+            if self._events.setdefault(event.id, event) != event:
+                raise ExperimentError(f"two different events carry the identifier {event.id}")
+        return {}
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self._events.values())
 
 
-class Producer(Protocol):
-    """The part of `confluent_kafka.Producer` that is used."""
-
-    def produce(
-        self, topic: str, value: bytes, key: bytes, on_delivery: Callable[[object | None, object], None]
-    ) -> None:
-        """Queue a message."""
-        ...
-
-    def flush(self, timeout: float) -> int:
-        """Wait for delivery; the number of messages still queued."""
-        ...
-
-
 class KafkaEventStream:
-    """Kafka topic keyed by unit. Give it a producer with `enable.idempotence` and `acks=all`.
+    """Kafka topic keyed by unit, through an idempotent producer: acknowledged by every in-sync replica, in order.
 
-    Consumers drop repeated identifiers: a producer that died before its acknowledgement was read sends again.
+    Consumers drop repeated identifiers: a producer that died before its acknowledgement was read sends again. `more`
+    overrides settings of librdkafka.
     """
 
-    def __init__(self, producer: Producer, topic: str, timeout: float = 10) -> None:
-        self._producer, self._topic, self._timeout = producer, topic, timeout
+    def __init__(
+        self, brokers: str, topic: str, timeout: float = 10, more: Mapping[str, str | int | bool] | None = None
+    ) -> None:
+        self._topic, self._timeout = topic, timeout
+        self._settings: dict[str, str | int | bool] = {
+            "bootstrap.servers": brokers,
+            "enable.idempotence": True,  # no repeats within a producer's life, and order kept over retries
+            "acks": "all",
+            "delivery.timeout.ms": round(timeout * 1000),
+            "linger.ms": 5,
+            "compression.type": "lz4",
+            **(more or {}),
+        }
+        self._producer = Producer(self._settings)
 
-    def publish(self, event: Event) -> None:
-        """Return once every in-sync replica has the event. Raises ExperimentError when that is not known in time."""
-        failures = list[object]()
-        delivered = list[object]()
+    def publish(self, events: Sequence[Event]) -> Mapping[str, str]:
+        """Return once every event is acknowledged, refused, or `timeout` seconds are over."""
+        unsure = {event.id: "no answer in time" for event in events}
+        broken = False
+        for event in events:
+            try:
+                self._produce(event, unsure)
+            except (BufferError, KafkaException) as error:  # the queue is full, or the producer has lost its sequence
+                unsure[event.id] = str(error)
+                broken = broken or isinstance(error, KafkaException)
+                break  # what follows may be of the same unit
+        self._producer.flush(self._timeout + 1)
+        if broken:
+            self._producer = Producer(self._settings)
+        return unsure
 
-        def on_delivery(error: object | None, message: object) -> None:
-            (failures if error is not None else delivered).append(error or message)
+    def _produce(self, event: Event, unsure: dict[str, str]) -> None:
+        def answered(error: KafkaError | None, _message: object) -> None:
+            if error is None:
+                unsure.pop(event.id, None)
+            else:
+                unsure[event.id] = error.str()
 
         value = json.dumps(event.model_dump(mode="json"), sort_keys=True).encode()
-        self._producer.produce(self._topic, value=value, key=event.unit.encode(), on_delivery=on_delivery)
-        self._producer.flush(self._timeout)
-        if failures or not delivered:
-            raise ExperimentError(f"event {event.id} is not stored: {failures or 'no answer in time'}; send it again")
+        self._producer.produce(self._topic, value=value, key=event.unit.encode(), on_delivery=answered)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pipelines.experimentation.analysis.sample_ratio import SampleRatio
-from pipelines.experimentation.decision.declaration import Declaration
+from pipelines.experimentation.decision.declaration import Declaration, PlannedLooks
 from pipelines.experimentation.decision.guardrails import Reading
 from pipelines.experimentation.decision.records import Change, Comparison, Look, Verdict
 
@@ -24,7 +24,7 @@ def judge(
     tripped = [f"guardrail {r.metric} of {r.treatment}: harm {r.harm} is shown" for r in readings if r.tripped]
     if tripped:
         return "roll back", None, tripped
-    if declaration.design.kind != "group-sequential":
+    if not isinstance(declaration.design, PlannedLooks):
         return "continue", None, ["no guardrail has tripped"]
     return _by_boundaries(declaration, earlier, comparisons, may_ship=may_ship, final=final)
 

@@ -90,7 +90,7 @@ def prefer(outcomes: Iterable[Outcome], test: PreferenceTest = PreferenceTest.SI
     wins_a, wins_b = int(np.sum(differences > 1e-9)), int(np.sum(differences < -1e-9))
     ties = len(differences) - wins_a - wins_b
     p_value, interval = _sign(wins_a, wins_b) if test is PreferenceTest.SIGN else _mean(differences)
-    coin = _coin_p_value(outcomes)
+    coin = coin_p_value((outcome.query, outcome.first) for outcome in outcomes)
     flags = {
         Flag.COIN_BIASED: coin < COIN_LEVEL,
         Flag.NO_PREFERENCES: wins_a + wins_b == 0,
@@ -148,17 +148,20 @@ def _mean(differences: np.ndarray) -> tuple[float, tuple[float, float]]:
     return float(2 * stats.t.sf(abs(mean) / error, users - 1)), (mean - half, mean + half)
 
 
-def _coin_p_value(outcomes: list[Outcome]) -> float:
-    """Over all impressions an exact binomial test; within queries, a sum of squares against chi-square.
+def coin_p_value(impressions: Iterable[tuple[str, Side]]) -> float:
+    """Of a fair coin, from each impression's query and the side that began; 1 without impressions.
 
-    The second finds a coin that is fixed per query yet fair over all. With n impressions of a query the square has mean
-    1 and variance 2 - 2/n, so chi-square with one degree each errs on the quiet side.
+    Over all impressions an exact binomial test; within queries, a sum of squares against chi-square. The second finds a
+    coin that is fixed per query yet fair over all. With n impressions of a query the square has mean 1 and variance
+    2 - 2/n, so chi-square with one degree each errs on the quiet side. The smaller p-value is doubled.
     """
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for outcome in outcomes:
-        counts[outcome.query][outcome.first == "a"] += 1
-    began = sum(pair[1] for pair in counts.values())
-    overall = float(stats.binomtest(began, len(outcomes)).pvalue)
+    for query, first in impressions:
+        counts[query][first == "a"] += 1
+    if not counts:
+        return 1.0
+    began, total = sum(pair[1] for pair in counts.values()), sum(map(sum, counts.values()))
+    overall = float(stats.binomtest(began, total).pvalue)
     repeated = [pair for pair in counts.values() if sum(pair) > 1]
     squares = sum((pair[1] - pair[0]) ** 2 / sum(pair) for pair in repeated)
     within = float(stats.chi2.sf(squares, len(repeated))) if repeated else 1.0

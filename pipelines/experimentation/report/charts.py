@@ -95,6 +95,24 @@ def looks(lines: Sequence[Line], width_label: str, height_label: str) -> str:
     return _svg(height, "Evidence at each look against the boundaries", parts)
 
 
+def steps(points: Sequence[tuple[float, float]], end: float, width_label: str, height_label: str) -> str:
+    """A share from 0 to 1 that changes at `points` (place, share) and stays in between, up to `end`."""
+    height = 240
+    x, y = _Scale(0.0, max(end, 1e-9), 52, WIDTH - 24), _Scale(0.0, 1.0, height - 40, 14)
+    parts = _x_axis(x, height - 40, 14, width_label)
+    for tick in y.ticks:
+        parts.append(f'<line class="grid" x1="52" y1="{y(tick):.1f}" x2="{WIDTH - 24}" y2="{y(tick):.1f}"/>')
+        parts.append(_text(44, y(tick) + 4, f"{tick:.0%}", "tick", "end"))
+    corners = [(x(0.0), y(0.0))]
+    for place, share in points:
+        corners += [(x(place), corners[-1][1]), (x(place), y(share))]
+    corners.append((x(end), corners[-1][1]))
+    parts.append(f'<polyline class="path" points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in corners)}"/>')
+    parts += [f'<circle class="path mark" cx="{x(a):.1f}" cy="{y(b):.1f}" r="5"/>' for a, b in points]
+    spoken = ", then ".join(f"{share:.0%}" for _, share in points)
+    return _svg(height, f"{height_label}: {spoken}", parts)
+
+
 def meters(rows: Sequence[tuple[str, float, bool]], limit_label: str) -> str:
     """One bar per row, filled to a share of its limit (1 trips it); the flag says tripped."""
     height = 40 + 34 * len(rows)

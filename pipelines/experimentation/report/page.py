@@ -8,9 +8,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from pipelines.experimentation.decision import Declaration, Ledger
+from pipelines.experimentation.decision import Declaration, Ledger, Rollout
+from pipelines.experimentation.decision.declaration import PlannedLooks
 from pipelines.experimentation.decision.records import Look
-from pipelines.experimentation.report import charts, wording
+from pipelines.experimentation.report import canary, charts, wording
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,15 @@ class Decided:
     at: float
 
 
-def render(declaration: Declaration, ledger: Ledger | None, decided: Decided | None, now: float) -> str:
-    """HTML of the report as of `now`; everything it shows is in the ledger."""
+def render(
+    declaration: Declaration,
+    ledger: Ledger | None,
+    decided: Decided | None,
+    now: float,
+    rollout: Rollout | None = None,
+) -> str:
+    """HTML of the report as of `now`; everything it shows is in the ledger, and of a canary in its rollout."""
+    moved = canary.section(declaration, rollout, now) if rollout else None
     last = ledger.looks[-1] if ledger and ledger.looks else None
     metric = declaration.metrics[declaration.primary]
     return _template().render(
@@ -30,9 +38,10 @@ def render(declaration: Declaration, ledger: Ledger | None, decided: Decided | N
         ledger=ledger,
         last=last,
         decided=decided,
-        headline=wording.headline(declaration, ledger),
-        explanation=wording.explanation(declaration, ledger),
-        tone=_tone(ledger),
+        headline=(moved and moved.headline) or wording.headline(declaration, ledger),
+        explanation=moved.explanation if moved else wording.explanation(declaration, ledger),
+        tone=moved.tone if moved else _tone(ledger),
+        canary=moved,
         measure=wording.Measure.of(metric),
         worth=metric.sign * declaration.minimum_effect,
         effects=_effects(declaration, last),
@@ -61,7 +70,7 @@ def _tone(ledger: Ledger | None) -> str:
 def _effects(declaration: Declaration, last: Look | None) -> str:
     if last is None:
         return ""
-    two_sided = declaration.design.kind == "group-sequential" and declaration.design.sides == "two"
+    two_sided = isinstance(declaration.design, PlannedLooks) and declaration.design.sides == "two"
     rows = list[charts.Interval]()
     for found in last.comparisons:
         difference = found.estimate if found.estimate is not None else found.difference
@@ -79,8 +88,8 @@ def _finite(value: float | None) -> float | None:
 
 
 def _looks(declaration: Declaration, ledger: Ledger) -> list[tuple[str, str]]:
-    """A chart for each treatment of a group-sequential design: its path, the boundaries planned and those used."""
-    if declaration.design.kind != "group-sequential" or not ledger.looks:
+    """A chart for each treatment of a design with planned looks: its path, the boundaries planned and those used."""
+    if not isinstance(declaration.design, PlannedLooks) or not ledger.looks:
         return []
     planned = declaration.design.boundaries(declaration.level_per_treatment)
     found = list[tuple[str, str]]()
@@ -114,7 +123,7 @@ def _guardrails(last: Look | None) -> str:
 
 
 def _shares(declaration: Declaration, last: Look | None) -> str:
-    if last is None or declaration.design.kind != "group-sequential":
+    if last is None or not isinstance(declaration.design, PlannedLooks):
         return ""
     rows = [(name, last.units.get(name, 0), weight) for name, weight in declaration.variants.items()]
     return charts.shares(rows)

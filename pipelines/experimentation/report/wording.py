@@ -63,12 +63,12 @@ def explanation(declaration: Declaration, ledger: Ledger | None) -> str:
         return f"It asks whether {declaration.primary} changes by {_worth(declaration)} or more."
     last = ledger.looks[-1]
     if ledger.verdict in ("invalid", "roll back"):
-        return _sentence("; ".join(last.reasons))
+        return sentence("; ".join(last.reasons))
     if not last.comparisons:
-        return _sentence("; ".join(last.reasons))
+        return sentence("; ".join(last.reasons))
     chosen = next((c for c in last.comparisons if c.treatment == last.winner), last.comparisons[0])
     parts = [_effect(declaration, chosen)]
-    parts.append(_sentence("; ".join(last.reasons)))
+    parts.append(sentence("; ".join(last.reasons)))
     return " ".join(parts)
 
 
@@ -87,7 +87,7 @@ def _effect(declaration: Declaration, found: Comparison) -> str:
     if found.interval is not None:
         low, high = (measure.difference(end) for end in found.interval)
         said += f"; the data fit anything from {low} to {high}"
-    return _sentence(said)
+    return sentence(said)
 
 
 def repeated_interval(comparison: Comparison, *, two_sided: bool) -> tuple[float, float] | None:
@@ -113,5 +113,6 @@ def _worth(declaration: Declaration) -> str:
     return Measure.of(metric).difference(metric.sign * declaration.minimum_effect)
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """With a capital letter and a full stop."""
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

@@ -12,13 +12,13 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pipelines.experimentation.service.api import configurations, events, experiments
+from pipelines.experimentation.service.api import canaries, configurations, events, experiments
 from pipelines.experimentation.service.problems import ProblemError, StoreUnavailableError, unprocessable
 from pipelines.experimentation.service.relay import Repeating
 from pipelines.experimentation.service.services import Services
 
 BODY_BYTES = 1_000_000
-RELAY_SECONDS, SWEEP_SECONDS = 1.0, 60.0
+RELAY_SECONDS, CANARY_SECONDS, SWEEP_SECONDS = 1.0, 2.0, 60.0
 _LOG = logging.getLogger(__name__)
 
 
@@ -27,7 +27,10 @@ def application(parts: Services) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
-        loops = [Repeating(parts.deletions.sweep, SWEEP_SECONDS, "sweep of deletions")]
+        loops = [
+            Repeating(parts.deletions.sweep, SWEEP_SECONDS, "sweep of deletions"),
+            Repeating(parts.canaries.drive, CANARY_SECONDS, "driver of canaries"),
+        ]
         if parts.outbox is not None:
             loops.append(Repeating(parts.outbox.drain, RELAY_SECONDS, "relay of events"))
         for loop in loops:
@@ -35,6 +38,7 @@ def application(parts: Services) -> FastAPI:
         yield
         for loop in loops:
             loop.stop()
+        parts.give_back()
 
     app = FastAPI(
         title="Experiments",
@@ -51,7 +55,7 @@ def application(parts: Services) -> FastAPI:
     app.exception_handler(StoreUnavailableError)(_unavailable)
     app.exception_handler(HTTPException)(_plain)
     app.exception_handler(Exception)(_fault)
-    for module in (configurations, events, experiments):
+    for module in (configurations, events, experiments, canaries):
         app.include_router(module.router)
     app.get("/health", tags=["health"])(health)
     return app
@@ -77,11 +81,10 @@ class BoundedBody:
 
 
 def _out_of_bounds(headers: Headers) -> ProblemError | None:
-    length = headers.get("content-length")
-    if length is None:
-        chunked = "transfer-encoding" in headers
-        return ProblemError(HTTPStatus.LENGTH_REQUIRED, "send Content-Length") if chunked else None
-    if length.isdigit() and int(length) <= BODY_BYTES:
+    if "transfer-encoding" in headers:  # it would win over a Content-Length beside it
+        return ProblemError(HTTPStatus.LENGTH_REQUIRED, "send Content-Length and no Transfer-Encoding")
+    length = headers.get("content-length", "0")
+    if length.isascii() and length.isdigit() and len(length) < 16 and int(length) <= BODY_BYTES:
         return None
     detail = f"the body has {length} bytes, {BODY_BYTES} are allowed"
     return ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
@@ -109,9 +112,9 @@ async def _invalid(_request: Request, error: Exception) -> Response:
 
 
 async def _unavailable(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, StoreUnavailableError)  # noqa: S101 - registered for this class
     _LOG.warning("%s", error)
-    detail = "not known to be stored; send the same request again, with the same identifiers"
-    return _answer(ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"}))
+    return _answer(ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, error.advice, headers={"Retry-After": "1"}))
 
 
 async def _plain(_request: Request, error: Exception) -> Response:

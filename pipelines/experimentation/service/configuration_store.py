@@ -16,7 +16,7 @@ from pipelines.experimentation.assignment import (
     reshuffles,
     verify,
 )
-from pipelines.experimentation.service.dynamodb import speaking
+from pipelines.experimentation.service.dynamodb import reading, speaking
 from pipelines.experimentation.service.problems import conflict, unprocessable
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class ConfigurationStore:
 
     def read(self, namespace: str) -> Envelope | None:
         """The envelope in force; None when there is none."""
-        with speaking():
+        with reading():
             item = self._client.get_item(
                 TableName=self._table, Key={"pk": {"S": "configuration"}, "sk": {"S": namespace}}, ConsistentRead=True
             ).get("Item")

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pipelines.experimentation.service.dynamodb import query, speaking
+from pipelines.experimentation.service.dynamodb import query, reading, speaking
 from pipelines.experimentation.service.event_store import EventStore
 from pipelines.experimentation.service.intake import OLDEST_SECONDS
 
@@ -65,7 +65,7 @@ class Deletions:
 
     def count(self, experiment: str) -> int:
         """How often somebody's data were deleted from an experiment."""
-        with speaking():
+        with reading():
             key: dict[str, Any] = {"pk": {"S": "deletions"}, "sk": {"S": experiment}}
             item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
         return int(item["deletions"].get("N", "0")) if item else 0

@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipelines.experimentation.service.problems import StoreUnavailableError
+from pipelines.experimentation.service.problems import StoreUnavailableError, StoreUnreadableError
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -18,6 +18,8 @@ ATTEMPT_SECONDS = 2.0
 ATTEMPTS = 3
 WRITE_SECONDS = 15.0
 """Longest that one write can be on its way: attempts, their timeouts to connect and to read, and the pauses between."""
+PAGE_SECONDS, PAGE_ATTEMPTS, READERS = 20.0, 5, 4
+"""A page of a Query is a megabyte: it may take longer than a write, and repeating it changes nothing."""
 
 _BUSY = frozenset(
     {
@@ -40,13 +42,16 @@ class ConditionFailedError(Exception):
         self.item = item or {}
 
 
-def dynamodb() -> "DynamoDBClient":
-    """A client whose calls end within WRITE_SECONDS; AWS_ENDPOINT_URL sends it to the embedded AWS."""
+def dynamodb(*, paging: bool = False) -> "DynamoDBClient":
+    """A client whose calls end within WRITE_SECONDS, or one with the bounds of long reads.
+
+    AWS_ENDPOINT_URL sends it to the embedded AWS.
+    """
     config = Config(
-        max_pool_connections=CONNECTIONS,
+        max_pool_connections=READERS if paging else CONNECTIONS,
         connect_timeout=ATTEMPT_SECONDS,
-        read_timeout=ATTEMPT_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        read_timeout=PAGE_SECONDS if paging else ATTEMPT_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": PAGE_ATTEMPTS if paging else ATTEMPTS},
     )
     return boto3.client("dynamodb", config=config)  # pyright: ignore[reportUnknownMemberType]: the stubs name only some services
 
@@ -74,10 +79,20 @@ def speaking() -> Generator[None]:
         raise StoreUnavailableError(f"DynamoDB did not answer: {type(error).__name__}") from error
 
 
-def query(client: "DynamoDBClient", **request: Any) -> Generator[Mapping[str, Any]]:
-    """Every item that a Query finds, page after page."""
-    while True:
+@contextmanager
+def reading() -> Generator[None]:
+    """As `speaking`, for calls that change nothing: StoreUnreadableError when the store does not answer."""
+    try:
         with speaking():
+            yield
+    except StoreUnavailableError as error:
+        raise StoreUnreadableError(str(error)) from error
+
+
+def query(client: "DynamoDBClient", **request: Any) -> Generator[Mapping[str, Any]]:
+    """Every item that a Query finds, page after page. Raises StoreUnreadableError."""
+    while True:
+        with reading():
             page = client.query(**request)
         yield from page["Items"]
         following = page.get("LastEvaluatedKey")

@@ -1,14 +1,15 @@
 """Events in DynamoDB: an identifier is one item, so whatever is sent again is there once."""
 
 import contextlib
+import itertools
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipelines.experimentation.service.dynamodb import CONNECTIONS, ConditionFailedError, query, speaking
+from pipelines.experimentation.service.dynamodb import CONNECTIONS, READERS, ConditionFailedError, query, speaking
 from pipelines.experimentation.service.intake import StoredEvent
 from pipelines.experimentation.service.problems import StoreUnavailableError
 from pipelines.experimentation.service.tables import SHARDS
@@ -21,7 +22,9 @@ KEPT_DAYS = 400.0
 """How long events are kept; a decision cannot be reproduced afterwards."""
 ROUNDS, PAUSE_SECONDS = 3, 0.05
 """How often the events of a batch that failed are tried again by themselves, beyond what each call retries."""
-_OPTIONAL = ("variant", "outcome", "cluster")
+OUTBOXES = "0123456789abcdef"
+"""Parts of the outbox, by the first digit of a unit's pseudonym: a unit's events lie in one, in the order stored."""
+PAGE = 500
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,21 @@ class Received:
 
 
 class EventStore:
-    """Events of every experiment. `relayed` marks new events for the outbox."""
+    """Events of every experiment. `relayed` marks new events for the outbox; `reader` is a client for long reads."""
 
     def __init__(
-        self, client: "DynamoDBClient", table: str, *, relayed: bool = False, clock: Callable[[], float] = time.time
+        self,
+        client: "DynamoDBClient",
+        table: str,
+        *,
+        reader: "DynamoDBClient | None" = None,
+        relayed: bool = False,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self._client, self._table, self._relayed, self._clock = client, table, relayed, clock
+        self._client, self._reader = client, reader or client
+        self._table, self._relayed, self._clock = table, relayed, clock
         self._pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="events")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reads")
 
     def put(self, events: Sequence[StoredEvent]) -> list[Fate]:
         """Store events and say what became of each: stored now, known already, or another one has its identifier.
@@ -47,39 +58,43 @@ class EventStore:
         Returns only once all are durable. Raises StoreUnavailableError when that is not known of every one; those that
         were stored stay, and sending all of them again is safe.
         """
-        fates = dict[int, Fate]()
+        fates: list[Fate | None] = [None] * len(events)
         for round_ in range(ROUNDS):
             if round_:
                 time.sleep(PAUSE_SECONDS * 2**round_)
-            left = [i for i in range(len(events)) if i not in fates]
-            futures = {i: self._pool.submit(self._put, events[i]) for i in left}
-            for i, future in futures.items():
-                with contextlib.suppress(StoreUnavailableError):
-                    fates[i] = future.result()
-            if len(fates) == len(events):
-                return [fates[i] for i in range(len(events))]
-        raise StoreUnavailableError(f"{len(events) - len(fates)} of {len(events)} events are not known to be stored")
+            left = [i for i, fate in enumerate(fates) if fate is None]
+            tried: Iterable[Fate | None] = (
+                self._pool.map(self._try, [events[i] for i in left]) if len(left) > 1 else [self._try(events[left[0]])]
+            )
+            for i, fate in zip(left, tried, strict=True):
+                fates[i] = fate
+            known: list[Fate] = [fate for fate in fates if fate is not None]
+            if len(known) == len(events):
+                return known
+        raise StoreUnavailableError(f"{fates.count(None)} of {len(events)} events are not known to be stored")
+
+    def _try(self, event: StoredEvent) -> Fate | None:
+        """What became of an event; None when that is not known."""
+        try:
+            return self._put(event)
+        except StoreUnavailableError:
+            return None
 
     def _put(self, event: StoredEvent) -> Fate:
         now = self._clock()
+        # DynamoDB is charged, and takes time, by the attribute: only what it must see itself is one.
         item: dict[str, Any] = {
             "shard": {"S": shard_of(event)},
             "id": {"S": event.id},
             "unit": {"S": event.unit},
-            "kind": {"S": event.kind},
             "at": {"N": repr(event.at)},
-            # DynamoDB's numbers end at 1e126: text keeps every float as it was.
-            "value": {"S": repr(event.value)},
-            "stage": {"N": str(event.stage)},
+            "event": {"S": event.content()},
             "received": {"N": repr(now)},
             "digest": {"S": event.digest},
             "expires": {"N": str(int(now + KEPT_DAYS * 86_400))},
         }
-        item |= {name: {"S": text} for name in _OPTIONAL if (text := getattr(event, name)) is not None}
-        if event.covariates:
-            item["covariates"] = {"S": json.dumps(event.covariates)}
         if self._relayed:
-            item["pending"] = {"S": f"outbox#{event.id[0]}"}
+            item["pending"] = {"S": f"outbox#{event.unit[0]}"}
         try:
             with speaking():
                 self._client.put_item(
@@ -95,7 +110,7 @@ class EventStore:
     def load(self, experiment: str, cutoff: float) -> list[Received]:
         """Every event of an experiment that was stored by `cutoff`, by consistent reads."""
         shards = [f"{experiment}#{i}" for i in range(SHARDS)]
-        parts = self._pool.map(self._shard, shards)
+        parts = self._readers.map(self._shard, shards)
         return [found for part in parts for found in part if found.at <= cutoff]
 
     def _shard(self, shard: str) -> list[Received]:
@@ -104,7 +119,7 @@ class EventStore:
     def _query(self, condition: str, key: str, **more: Any) -> Iterator[Mapping[str, Any]]:
         values = {":key": {"S": key}}
         return query(
-            self._client,
+            self._reader,
             TableName=self._table,
             KeyConditionExpression=condition,
             ExpressionAttributeValues=values,
@@ -133,23 +148,23 @@ class EventStore:
             counts[experiment] = counts.get(experiment, 0) + 1
         return counts
 
-    def pending(self, digit: str) -> list[Received]:
-        """Events that the stream may not have yet, of one sixteenth of the outbox, in the order they were stored."""
-        found = self._query("pending = :key", f"outbox#{digit}", IndexName="outbox")
-        return sorted(map(_received, found), key=lambda received: received.at)
+    def pending(self, part: str) -> list[Received]:
+        """The first PAGE events that the stream may not have yet, of one of OUTBOXES, in the order they were stored."""
+        found = self._query("pending = :key", f"outbox#{part}", IndexName="outbox", Limit=PAGE)
+        return [_received(item) for item in itertools.islice(found, PAGE)]
 
-    def relayed(self, event: StoredEvent) -> None:
-        """Note that the stream has the event; nothing happens when it was deleted meanwhile."""
-        try:
-            with speaking():
-                self._client.update_item(
-                    TableName=self._table,
-                    Key={"shard": {"S": shard_of(event)}, "id": {"S": event.id}},
-                    UpdateExpression="REMOVE pending",
-                    ConditionExpression="attribute_exists(id)",
-                )
-        except ConditionFailedError:
-            return
+    def relayed(self, events: Sequence[StoredEvent]) -> None:
+        """Note that the stream has these events; those that were deleted meanwhile stay deleted."""
+        list(self._pool.map(self._take_mark, events))
+
+    def _take_mark(self, event: StoredEvent) -> None:
+        with contextlib.suppress(ConditionFailedError), speaking():
+            self._client.update_item(
+                TableName=self._table,
+                Key={"shard": {"S": shard_of(event)}, "id": {"S": event.id}},
+                UpdateExpression="REMOVE pending",
+                ConditionExpression="attribute_exists(id)",
+            )
 
 
 def shard_of(event: StoredEvent) -> str:
@@ -161,15 +176,9 @@ def _received(item: Mapping[str, Any]) -> Received:
     event = StoredEvent(
         id=item["id"]["S"],
         experiment=str(item["shard"]["S"]).rpartition("#")[0],
-        kind=item["kind"]["S"],
         unit=item["unit"]["S"],
         at=float(item["at"]["N"]),
-        value=float(item["value"]["S"]),
-        stage=int(item["stage"]["N"]),
-        covariates=json.loads(item["covariates"]["S"]) if "covariates" in item else {},
         digest=item["digest"]["S"],
-        variant=item.get("variant", {}).get("S"),
-        outcome=item.get("outcome", {}).get("S"),
-        cluster=item.get("cluster", {}).get("S"),
+        **json.loads(item["event"]["S"]),
     )
     return Received(event, float(item["received"]["N"]))

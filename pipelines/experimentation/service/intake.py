@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipelines.experimentation.assignment.configuration import canonical_json
 from pipelines.experimentation.decision.declaration import Declaration, Name
 from pipelines.experimentation.decision.events import outcomes_of
-from pipelines.experimentation.decision.ledger import Ledger
 from pipelines.experimentation.service.pseudonyms import Pseudonyms
 
 SKEW_SECONDS = 60.0
@@ -40,12 +40,12 @@ class IncomingEvent(BaseModel):
     """Name of an outcome."""
     value: float = 1.0
     """Of an outcome."""
-    stage: int = Field(default=0, ge=0, le=1000)
-    """Canary step in force at the exposure."""
     cluster: str | None = Field(default=None, min_length=1, max_length=512)
     """Of an exposure, where the declaration says clustered."""
     covariates: dict[Name, float] = Field(default_factory=dict)
     """Of an exposure: exactly those that the declaration's metrics name, measured before it."""
+    segments: dict[Name, Annotated[str, Field(min_length=1, max_length=64)]] = Field(default_factory=dict)
+    """Of an exposure: exactly those that the declaration names, known before it. Stored as sent."""
 
 
 class Batch(BaseModel):
@@ -71,25 +71,41 @@ class StoredEvent(BaseModel):
     variant: str | None = None
     outcome: str | None = None
     value: float = 1.0
-    stage: int = 0
     cluster: str | None = None
     covariates: dict[str, float] = Field(default_factory=dict)
+    segments: dict[str, str] = Field(default_factory=dict)
     digest: str
     """Of what the client said; equal for a retry whatever its `sent_at`."""
 
+    def content(self) -> str:
+        """The event's own part as JSON: what is not a key, a time or about its storage."""
+        return self.model_dump_json(exclude=_ELSEWHERE, exclude_defaults=True)
 
-def fault(event: IncomingEvent, ledger: Ledger | None, at: float, now: float) -> str | None:
+
+_ELSEWHERE = {"id", "experiment", "unit", "at", "digest"}
+
+
+@dataclass(frozen=True)
+class Running:
+    """What never changes once an experiment has started."""
+
+    declaration: Declaration
+    started_at: float
+
+
+def fault(event: IncomingEvent, running: Running | None, at: float, now: float) -> str | None:
     """Why an event cannot be accepted, None when it can; `at` is its corrected time. Never repeats an identifier."""
-    if ledger is None:
+    if running is None:
         return f"experiment {event.experiment} is not running; declare and start it first"
     if at > now + SKEW_SECONDS:
         return f"at: {event.at:.0f} is in the future (now is {now:.0f}); correct the clock or send `sent_at`"
     if at < now - OLDEST_SECONDS:
         return f"at: {event.at:.0f} is more than {OLDEST_SECONDS / 86_400:g} days ago; such events are refused"
-    if at < ledger.started_at - SKEW_SECONDS:
-        return f"at: {event.at:.0f} is before the experiment started, {ledger.started_at:.0f}"
-    declaration = ledger.declaration
-    return _exposure_fault(event, declaration) if event.kind == "exposure" else _outcome_fault(event, declaration)
+    if at < running.started_at - SKEW_SECONDS:
+        return f"at: {event.at:.0f} is before the experiment started, {running.started_at:.0f}"
+    if event.kind == "exposure":
+        return _exposure_fault(event, running.declaration)
+    return _outcome_fault(event, running.declaration)
 
 
 def _exposure_fault(event: IncomingEvent, declaration: Declaration) -> str | None:
@@ -100,11 +116,10 @@ def _exposure_fault(event: IncomingEvent, declaration: Declaration) -> str | Non
     needed = {c for m in declaration.metrics.values() if m.kind == "mean" for c in m.covariates}
     if set(event.covariates) != needed:
         return f"covariates: got {sorted(event.covariates)}, the declaration needs exactly {sorted(needed)}"
+    if set(event.segments) != set(declaration.segments):
+        return f"segments: got {sorted(event.segments)}, the declaration needs exactly {sorted(declaration.segments)}"
     if declaration.clustered != (event.cluster is not None):
         return f"cluster: {'missing, the declaration says clustered' if declaration.clustered else 'not declared'}"
-    stages = len(declaration.design.shares) if declaration.design.kind == "canary" else 1
-    if event.stage >= stages:
-        return f"stage: got {event.stage}, the design has {stages}, counted from 0"
     return None
 
 
@@ -112,8 +127,8 @@ def _outcome_fault(event: IncomingEvent, declaration: Declaration) -> str | None
     known = sorted(outcomes_of(declaration))
     if event.outcome not in known:
         return f"outcome: got {event.outcome!r}, the declared metrics read {known}"
-    if event.variant is not None or event.cluster is not None or event.covariates or event.stage:
-        return "an outcome carries no variant, stage, cluster or covariates; those belong to the exposure"
+    if event.variant is not None or event.cluster is not None or event.covariates or event.segments:
+        return "an outcome carries no variant, cluster, covariates or segments; those belong to the exposure"
     return None
 
 
@@ -137,8 +152,8 @@ def stored(event: IncomingEvent, pseudonyms: Pseudonyms, at: float, now: float) 
         variant=event.variant,
         outcome=event.outcome,
         value=event.value,
-        stage=event.stage,
         cluster=cluster,
         covariates=event.covariates,
+        segments=event.segments,
         digest=hashlib.sha256(canonical_json(said)).hexdigest()[:32],
     )

@@ -33,6 +33,14 @@ class ProblemError(Exception):
 class StoreUnavailableError(Exception):
     """DynamoDB did not answer, or asked to slow down, after every retry; nothing is known to be stored."""
 
+    advice = "not known to be stored; send the same request again, with the same identifiers"
+
+
+class StoreUnreadableError(StoreUnavailableError):
+    """The same while reading."""
+
+    advice = "the store did not answer in time; send the same request again"
+
 
 def not_found(what: str, name: str) -> ProblemError:
     """404 for a thing that is not there."""

@@ -5,9 +5,9 @@ import threading
 from collections.abc import Callable
 
 from pipelines.experimentation.decision.stream import Event, EventStream
-from pipelines.experimentation.errors import ExperimentError
-from pipelines.experimentation.service.event_store import EventStore
+from pipelines.experimentation.service.event_store import OUTBOXES, PAGE, EventStore
 from pipelines.experimentation.service.intake import StoredEvent
+from pipelines.experimentation.service.lease import Lease
 from pipelines.experimentation.service.problems import StoreUnavailableError
 
 _LOG = logging.getLogger(__name__)
@@ -16,31 +16,37 @@ _LOG = logging.getLogger(__name__)
 class DurableEventStream:
     """The event stream as the service offers it: publishing returns once DynamoDB has the event.
 
-    `drain` carries it on. A crash in between repeats a publication; the identifier is the same.
+    `drain` carries it on, in one replica at a time. A crash before the mark is taken away repeats a publication; the
+    identifier is the same.
     """
 
-    def __init__(self, store: EventStore, stream: EventStream) -> None:
-        self._store, self._stream = store, stream
+    def __init__(self, store: EventStore, stream: EventStream, lease: Lease) -> None:
+        self._store, self._stream, self.lease = store, stream, lease
 
     def drain(self) -> int:
-        """Publish what is pending; the number of events. Stops at the first refusal of each part of the outbox."""
-        return sum(self._drain(digit) for digit in "0123456789abcdef")
+        """Publish what is pending; the number of events that the stream has now. What it refuses waits."""
+        return sum(self._drain(part) for part in OUTBOXES)
 
-    def _drain(self, digit: str) -> int:
-        for count, received in enumerate(pending := self._store.pending(digit)):
-            try:
-                self._stream.publish(on_stream(received.event))
-            except ExperimentError as error:
-                _LOG.warning("%d events of outbox %s wait: %s", len(pending) - count, digit, error)
-                return count
-            self._store.relayed(received.event)
-        return len(pending)
+    def _drain(self, part: str) -> int:
+        done = 0
+        while self.lease.take():
+            pending = [received.event for received in self._store.pending(part)]
+            if not pending:
+                break
+            refused = self._stream.publish([on_stream(event) for event in pending])
+            kept = [event for event in pending if event.id not in refused]
+            self._store.relayed(kept)
+            done += len(kept)
+            if refused:
+                _LOG.warning("%d events of outbox %s wait: %s", len(refused), part, next(iter(refused.values())))
+            if refused or len(pending) < PAGE:
+                break
+        return done
 
 
 def on_stream(event: StoredEvent) -> Event:
     """An event in the stream's form."""
-    kept = {"id", "kind", "experiment", "unit", "at", "variant", "outcome", "value", "stage"}
-    return Event.model_validate(event.model_dump(include=kept))
+    return Event.model_validate(event.model_dump(include=set(Event.model_fields)))
 
 
 class Repeating:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import boto3
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from pydantic import TypeAdapter, ValidationError
 
 from pipelines.experimentation.assignment import key_id
 from pipelines.experimentation.errors import ExperimentError
@@ -27,6 +28,8 @@ class Settings:
     kafka_brokers: str = ""
     """Empty: events stay in DynamoDB and no stream is fed."""
     kafka_topic: str = "experiment-events"
+    kafka_settings: Mapping[str, str | int | bool] = field(default_factory=dict[str, str | int | bool], repr=False)
+    """Of librdkafka, beside ours: security, for instance."""
     create_tables: bool = False
 
     @classmethod
@@ -50,6 +53,7 @@ class Settings:
             settle_seconds=settle,
             kafka_brokers=environment.get("KAFKA_BROKERS", ""),
             kafka_topic=environment.get("KAFKA_TOPIC", "") or "experiment-events",
+            kafka_settings=_kafka_settings(environment.get("KAFKA_SETTINGS", "")),
             create_tables=environment.get("CREATE_TABLES", "") == "1",
         )
 
@@ -65,6 +69,13 @@ def _unit_key(environment: Mapping[str, str]) -> bytes:
         return base64.b64decode(text, validate=True)
     except binascii.Error:
         raise ExperimentError("UNIT_KEY must be base64 of 32 random bytes or more") from None
+
+
+def _kafka_settings(text: str) -> dict[str, str | int | bool]:
+    try:
+        return TypeAdapter(dict[str, str | int | bool]).validate_json(text or "{}")
+    except ValidationError:
+        raise ExperimentError('KAFKA_SETTINGS must be a JSON object such as {"security.protocol": "SSL"}') from None
 
 
 def public_keys(text: str) -> dict[str, Ed25519PublicKey]:

@@ -7,6 +7,8 @@ State, keyed by what a thing is:
 | `experiment` | name | declaration and ledger, compressed JSON, with a revision |
 | `configuration` | namespace | the envelope in force, with its version |
 | `configuration#<namespace>` | version, ten digits | every envelope ever in force |
+| `serving` | SageMaker endpoint | the running canary that steers it |
+| `lease` | a background work's name | which replica does it, until when |
 | `token` | token's identifier | SHA-256 of its secret, subject, roles |
 | `deleted` | unit's pseudonym | when its data was deleted; goes by time to live |
 
@@ -16,13 +18,15 @@ Events, keyed so that one identifier is one item:
 |---|---|
 | `shard` (partition) | `<experiment>#<0…7>`, by the identifier |
 | `id` (sort) | pseudonym of the event's identifier |
-| `unit`, `kind`, `at`, `variant`, `outcome`, `value`, `stage`, `cluster`, `covariates`, `segments` | the event |
+| `unit`, `at` | whose and when: what a deletion goes by |
+| `event` | the rest of the event, JSON: an attribute each would cost more to write and to read |
 | `received` | when the service stored it, by its own clock: what a look's cutoff is compared with |
 | `digest` | of what the client sent, to tell a retry from another event |
-| `pending` | shard of the outbox, until the event stream has it |
+| `pending` | part of the outbox, until the event stream has it |
 | `expires` | time to live |
 
-Indexes: `by-unit` finds a unit's events for deletion; `outbox` is sparse and holds what is still to be relayed.
+Indexes: `by-unit` finds a unit's events for deletion; `outbox` is sparse and holds what is still to be relayed, in the
+order it was stored.
 """
 
 import contextlib
@@ -52,7 +56,8 @@ def create(client: "DynamoDBClient", state: str, events: str) -> None:
             TableName=events,
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[
-                {"AttributeName": n, "AttributeType": "S"} for n in ("shard", "id", "unit", "pending")
+                *({"AttributeName": n, "AttributeType": "S"} for n in ("shard", "id", "unit", "pending")),
+                {"AttributeName": "received", "AttributeType": "N"},
             ],
             KeySchema=[{"AttributeName": "shard", "KeyType": "HASH"}, {"AttributeName": "id", "KeyType": "RANGE"}],
             GlobalSecondaryIndexes=[
@@ -63,7 +68,10 @@ def create(client: "DynamoDBClient", state: str, events: str) -> None:
                 },
                 {
                     "IndexName": "outbox",
-                    "KeySchema": [{"AttributeName": "pending", "KeyType": "HASH"}],
+                    "KeySchema": [
+                        {"AttributeName": "pending", "KeyType": "HASH"},
+                        {"AttributeName": "received", "KeyType": "RANGE"},
+                    ],
                     "Projection": {"ProjectionType": "ALL"},
                 },
             ],

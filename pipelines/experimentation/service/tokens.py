@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from pipelines.experimentation.service.dynamodb import ConditionFailedError, dynamodb, speaking
+from pipelines.experimentation.service.dynamodb import ConditionFailedError, dynamodb, reading, speaking
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -103,7 +103,7 @@ class Tokens:
         return caller
 
     def _read(self, identifier: str, secret: str, now: float) -> tuple[Caller | None, float]:
-        with speaking():
+        with reading():
             item = self._client.get_item(
                 TableName=self._table, Key={"pk": {"S": "token"}, "sk": {"S": identifier}}, ConsistentRead=True
             ).get("Item")

@@ -16,7 +16,7 @@ from moto import mock_aws
 
 from pipelines.experimentation.decision.stream import EventStream
 from pipelines.experimentation.service.app import application
-from pipelines.experimentation.service.services import Services, assemble
+from pipelines.experimentation.service.services import Services, Serving, assemble
 from pipelines.experimentation.service.settings import Settings, public_keys
 from pipelines.experimentation.service.tokens import Role
 
@@ -66,6 +66,8 @@ class Harness:
     parts: Services
     http: httpx.Client
     now: list[float]
+    client: Any
+    """Of the embedded DynamoDB."""
     tokens: dict[str, str] = field(default_factory=dict[str, str])
 
     def call(self, method: str, path: str, role: str = "editor", **more: Any) -> httpx.Response:
@@ -112,8 +114,8 @@ def traffic(units: int, rates: dict[str, float], at: float, prefix: str = "unit"
 
 
 @contextmanager
-def harness(stream: EventStream | None = None) -> Generator[Harness]:
-    """A service on empty tables, at START."""
+def harness(stream: EventStream | None = None, serving: Serving | None = None) -> Generator[Harness]:
+    """A service on empty tables, at START. Its background work is done by the tests themselves."""
     now = [START]
     key = base64.b64encode(ISSUER.public_key().public_bytes_raw()).decode()
     own = uuid.uuid4().hex  # nested embedded clouds are one
@@ -124,9 +126,9 @@ def harness(stream: EventStream | None = None) -> Generator[Harness]:
         client: Any = boto3.client(  # pyright: ignore[reportUnknownMemberType]: the stubs name only some services
             "dynamodb", "eu-west-1", aws_access_key_id="local", aws_secret_access_key="local"
         )
-        parts = assemble(settings, client, stream, clock=lambda: now[0])
+        parts = assemble(settings, client, stream, serving, clock=lambda: now[0])
         with httpx.Client(transport=_Bridge(portal, application(parts)), base_url="http://service") as http:
-            found = Harness(parts, http, now)
+            found = Harness(parts, http, now, client)
             for name, subject in (("sender", "shop"), ("viewer", "vic"), ("editor", "eve"), ("approver", "ann")):
                 found.tokens[name] = parts.tokens.issue(subject, frozenset({Role(name)}))
             found.tokens["stranger"] = parts.tokens.issue("bob", frozenset({Role.APPROVER}))

@@ -1,20 +1,15 @@
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import numpy as np
 import pytest
-from botocore.stub import Stubber
-from types_boto3_sagemaker import SageMakerClient
 
 from pipelines.experimentation.decision.canary import Position, drive, next_move
 from pipelines.experimentation.decision.declaration import Declaration
 from pipelines.experimentation.decision.events import Events
 from pipelines.experimentation.decision.ledger import Ledger, reproduce
-from pipelines.experimentation.decision.serving import InMemoryServingWeights, SageMakerServingWeights
-from pipelines.experimentation.decision.stream import Event, InMemoryEventStream, KafkaEventStream
+from pipelines.experimentation.decision.serving import InMemoryServingWeights
 from pipelines.experimentation.decision.switchback import Period, analyse, schedule, sign_flip_p
 from pipelines.experimentation.errors import ExperimentError
 
@@ -106,6 +101,19 @@ def test_a_canary_holds_until_time_and_units_are_reached() -> None:
     assert "30 of 60 minutes" in move.reason
 
 
+def test_every_step_needs_its_own_units_whatever_the_steps_before_have_seen() -> None:
+    events = traffic(2, 0.01)
+    first_hour = events.at < START + HOUR
+    few = first_hour | (np.arange(len(events.unit)) % 100 == 0)
+    outcome = np.isin(events.outcome_unit, events.unit[few])
+    look = Ledger.start(CANARY, START).take_look(CANARY, events.where(few, outcome), START + 2 * HOUR).looks[-1]
+    assert look.step_units[0] > 400
+    assert look.step_units[1] < 200
+    move = next_move(CANARY, Position(1, START + HOUR), look, START + 2 * HOUR)
+    assert move.action == "hold"
+    assert f"{look.step_units[1]} of 200 units" in move.reason
+
+
 def test_a_canary_does_not_move_without_a_fresh_look_or_after_its_end() -> None:
     with pytest.raises(ExperimentError, match="look taken since the last move"):
         next_move(CANARY, Position(0, START), None, START + HOUR)
@@ -121,103 +129,6 @@ def test_weights_that_somebody_else_changed_stop_the_plan_but_never_a_rollback()
     failing = Ledger.start(CANARY, START).take_look(CANARY, traffic(1, 0.08), START + HOUR).looks[-1]
     assert drive(weights, CANARY, Position(0, START), failing, START + HOUR).action == "roll back"
     assert weights.read()["v2"] == 0.0
-
-
-@pytest.mark.parametrize("shares", [{"v1": 0.5}, {"v1": 0.7, "v2": 0.7}, {"v1": 1.1, "v2": -0.1}, {"v1": 1, "v3": 0}])
-def test_impossible_shares_are_refused(shares: dict[str, float]) -> None:
-    with pytest.raises(ExperimentError, match="shares must"):
-        InMemoryServingWeights({"v1": 1.0, "v2": 0.0}).apply(shares)
-
-
-def endpoint(*answers: tuple[str, float]) -> tuple[Stubber, SageMakerServingWeights]:
-    """An endpoint with these successive statuses and weights of v2; botocore checks every parameter."""
-    session = boto3.Session("x", "x", region_name="eu-west-1")
-    client: SageMakerClient = session.client("sagemaker")  # pyright: ignore[reportUnknownMemberType]: boto3's overloads
-    stubber = Stubber(client)
-    for i, (status, weight) in enumerate(answers):
-        variants = [{"VariantName": "v1", "CurrentWeight": 1 - weight}, {"VariantName": "v2", "CurrentWeight": weight}]
-        stubber.add_response(
-            "describe_endpoint",
-            {
-                "EndpointName": "e",
-                "EndpointArn": "arn:aws:sagemaker:eu-west-1:123456789012:endpoint/e",
-                "EndpointStatus": status,
-                "CreationTime": 0,
-                "LastModifiedTime": 0,
-                "ProductionVariants": variants,
-            },
-            {"EndpointName": "e"},
-        )
-        if i == 0:
-            wanted = [{"VariantName": "v1", "DesiredWeight": 0.75}, {"VariantName": "v2", "DesiredWeight": 0.25}]
-            stubber.add_response(
-                "update_endpoint_weights_and_capacities",
-                {"EndpointArn": "arn:aws:sagemaker:eu-west-1:123456789012:endpoint/e"},
-                {"EndpointName": "e", "DesiredWeightsAndCapacities": wanted},
-            )
-    stubber.activate()
-    ticks: Iterator[float] = iter(range(1000))
-    return stubber, SageMakerServingWeights(client, "e", timeout=2, sleep=lambda _: None, clock=lambda: next(ticks))
-
-
-def test_sagemaker_weights_are_written_and_waited_for() -> None:
-    stubber, weights = endpoint(("InService", 0.0), ("Updating", 0.0), ("InService", 0.25), ("InService", 0.25))
-    weights.apply({"v1": 0.75, "v2": 0.25})
-    stubber.assert_no_pending_responses()
-
-
-def test_sagemaker_weights_that_were_undone_or_never_came_are_an_error() -> None:
-    _, weights = endpoint(("InService", 0.0), ("InService", 0.0), ("InService", 0.0))
-    with pytest.raises(ExperimentError, match="the update was undone"):
-        weights.apply({"v1": 0.75, "v2": 0.25})
-    _, weights = endpoint(("InService", 0.0), *[("Updating", 0.0)] * 5)
-    with pytest.raises(ExperimentError, match="did not return to service in 2 s"):
-        weights.apply({"v1": 0.75, "v2": 0.25})
-
-
-def exposure(**changes: Any) -> Event:
-    fields = {"id": "1", "kind": "exposure", "experiment": "e", "unit": "0" * 16, "at": START, "variant": "a"}
-    return Event.model_validate({**fields, **changes})
-
-
-def test_an_event_sent_twice_is_kept_once_and_a_stolen_identifier_is_an_error() -> None:
-    stream = InMemoryEventStream()
-    stream.publish(exposure())
-    stream.publish(exposure())
-    assert len(list(stream)) == 1
-    with pytest.raises(ExperimentError, match="two different events"):
-        stream.publish(exposure(variant="b"))
-
-
-class Broker:
-    """A producer whose deliveries are answered with `error`, or never."""
-
-    def __init__(self, error: str | None, *, answers: bool = True) -> None:
-        self.error, self.answers, self.sent = error, answers, list[tuple[str, bytes, bytes]]()
-        self._pending = list[Callable[[object | None, object], None]]()
-
-    def produce(
-        self, topic: str, value: bytes, key: bytes, on_delivery: Callable[[object | None, object], None]
-    ) -> None:
-        self.sent.append((topic, key, value))
-        self._pending.append(on_delivery)
-
-    def flush(self, timeout: float) -> int:
-        assert timeout > 0
-        if self.answers:
-            self._pending.pop()(self.error, b"message")
-        return len(self._pending)
-
-
-def test_kafka_events_are_keyed_by_unit_and_only_acknowledged_when_stored() -> None:
-    broker = Broker(None)
-    KafkaEventStream(broker, "exposures").publish(exposure())
-    topic, key, value = broker.sent[0]
-    assert (topic, key) == ("exposures", b"0" * 16)
-    assert Event.model_validate_json(value) == exposure()
-    for broken in (Broker("not enough replicas"), Broker(None, answers=False)):
-        with pytest.raises(ExperimentError, match="is not stored"):
-            KafkaEventStream(broken, "exposures").publish(exposure())
 
 
 def switchback(**changes: Any) -> Declaration:

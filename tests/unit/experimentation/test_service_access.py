@@ -54,6 +54,8 @@ ALLOWED = [
     ("POST", f"{EXPERIMENT}/start", {"editor"}),
     ("POST", f"{EXPERIMENT}/looks", {"editor"}),
     ("POST", f"{EXPERIMENT}/decision", {"editor"}),
+    ("POST", f"{EXPERIMENT}/rollback", {"editor"}),
+    ("POST", f"{EXPERIMENT}/resume", {"editor"}),
     ("POST", f"{EXPERIMENT}/approvals", {"approver"}),
     ("GET", CONFIGURATION, {"sender", "viewer", "editor", "approver"}),
     ("PUT", CONFIGURATION, {"editor"}),

@@ -4,10 +4,11 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from cli.experiment import command
-from pipelines.experimentation.decision import load
+from pipelines.experimentation.decision import InMemoryServingWeights, load
 from tests.unit.experimentation.service_harness import DAY, START, Harness, harness, traffic
 
 URL = "http://service"
@@ -16,14 +17,19 @@ URL = "http://service"
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Generator[Harness]:
     with harness() as found:
-
-        def request(method: str, url: str, **more: Any) -> httpx.Response:
-            more.pop("timeout")
-            return found.http.request(method, url, **more)
-
-        monkeypatch.setattr(httpx, "request", request)
-        monkeypatch.setenv("MLP_EXPERIMENT_URL", URL)
+        speak_to(found, monkeypatch)
         yield found
+
+
+def speak_to(service: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the command's requests reach the service of this process."""
+
+    def request(method: str, url: str, **more: Any) -> httpx.Response:
+        more.pop("timeout")
+        return service.http.request(method, url, **more)
+
+    monkeypatch.setattr(httpx, "request", request)
+    monkeypatch.setenv("MLP_EXPERIMENT_URL", URL)
 
 
 def mlp(service: Harness, role: str, *arguments: str) -> Result:
@@ -59,3 +65,35 @@ def test_an_experiment_is_run_from_the_command_line(service: Harness, tmp_path: 
     page = tmp_path / "page.html"
     assert mlp(service, "viewer", "report", "checkout-button", "--output", str(page)).exit_code == 0
     assert "Ship treatment." in page.read_text()
+
+
+def canary(tmp_path: Path) -> Path:
+    file = tmp_path / "canary.yaml"
+    CliRunner().invoke(command, ["new", str(file)])
+    document = yaml.safe_load(file.read_text())
+    document |= {"name": "canary", "design": {"kind": "canary", "shares": [0.5]}, "secondary": []}
+    file.write_text(yaml.safe_dump(document))
+    return file
+
+
+def test_a_canary_is_started_on_an_endpoint_and_rolled_back_from_the_command_line(tmp_path: Path) -> None:
+    weights = InMemoryServingWeights({"control": 1.0, "treatment": 0.0})
+    with harness(serving=lambda _declaration, _rollout: weights) as service, pytest.MonkeyPatch.context() as patch:
+        speak_to(service, patch)
+        file = canary(tmp_path)
+        refused = mlp(service, "editor", "start", str(file))
+        assert "serving: missing" in refused.output
+        for wrong in (["--variant", "a=b"], ["--endpoint", "e", "--variant", "nothing"]):
+            assert mlp(service, "editor", "start", str(file), *wrong).exit_code == 2
+        named = ["--endpoint", "flights", "--variant", "treatment=challenger"]
+        started = mlp(service, "editor", "start", str(file), *named)
+        assert started.exit_code == 0, started.output
+        service.parts.canaries.drive()
+        assert weights.read()["treatment"] == 0.5
+        assert mlp(service, "editor", "decide", "canary", "--look", "--close").exit_code == 2
+        assert mlp(service, "editor", "decide", "canary", "--resume", "go on").exit_code == 1
+        assert mlp(service, "editor", "decide", "canary", "--roll-back", "not today").exit_code == 0
+        service.parts.canaries.drive()
+        assert weights.read()["treatment"] == 0.0
+        assert "not today" in mlp(service, "viewer", "status", "canary").output
+        assert mlp(service, "editor", "decide", "canary", "--close").exit_code == 0

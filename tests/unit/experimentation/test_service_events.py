@@ -1,5 +1,5 @@
 import copy
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -7,7 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pipelines.experimentation.decision.stream import Event, InMemoryEventStream
-from pipelines.experimentation.errors import ExperimentError
+from pipelines.experimentation.service.event_store import OUTBOXES
+from pipelines.experimentation.service.lease import Lease
 from tests.unit.experimentation.service_harness import DAY, START, Harness, exposure, harness, outcome
 
 
@@ -75,7 +76,7 @@ def test_no_token_is_stored(service: Harness) -> None:
         (outcome("u", variant="control"), "belong to the exposure"),
         (exposure("u", covariates={"age": 3}), "needs exactly"),
         (exposure("u", cluster="house"), "not declared"),
-        (exposure("u", stage=1), "stage"),
+        (exposure("u", segments={"country": "nl"}), "segments"),
         (exposure("u", value=2.0), "no value"),
         (exposure("u", at=START - DAY), "before the experiment started"),
         (exposure("u", at=START + DAY), "in the future"),
@@ -160,20 +161,19 @@ def test_events_of_a_deleted_person_do_not_count_before_the_sweep(service: Harne
 
 
 class Refusing(InMemoryEventStream):
-    """Refuses every third publication, after it has happened."""
+    """Is unsure of every third event, though it has it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.calls = 0
+        self.order = list[str]()
 
-    def publish(self, event: Event) -> None:
-        super().publish(event)
-        self.calls += 1
-        if self.calls % 3 == 0:
-            raise ExperimentError("no answer in time")
+    def publish(self, events: Sequence[Event]) -> Mapping[str, str]:
+        super().publish(events)
+        self.order += [event.id for event in events]
+        return {event.id: "no answer in time" for event in events[::3]} if len(self.order) < 200 else {}
 
 
-def test_the_relay_brings_every_acknowledged_event_to_the_stream_once() -> None:
+def test_the_relay_brings_every_acknowledged_event_to_the_stream_and_keeps_asking_until_it_is_sure() -> None:
     stream = Refusing()
     with harness(stream) as service:
         service.start()
@@ -182,10 +182,57 @@ def test_the_relay_brings_every_acknowledged_event_to_the_stream_once() -> None:
         outbox = service.parts.outbox
         assert outbox is not None
         rounds = 0
-        while len(list(stream)) < 30 or outbox.drain():
-            outbox.drain()
+        while outbox.drain() or any(service.parts.events.pending(part) for part in OUTBOXES):
             rounds += 1
             assert rounds < 40
+        assert rounds > 1
         units = {event.unit for event in stream}
         assert units == {service.parts.pseudonyms.unit(f"u{i}") for i in range(30)}
         assert len(list(stream)) == 30
+        assert len(stream.order) > 30
+
+
+def test_a_units_events_reach_the_stream_in_the_order_they_were_stored() -> None:
+    stream = Refusing()
+    with harness(stream) as service:
+        service.start()
+        sent = list[str]()
+        for i in range(8):
+            service.now[0] = START + i
+            event = exposure("ann", at=START) if i == 0 else outcome("ann", at=START + i)
+            assert service.send([event]).status_code == 200
+            sent.append(service.parts.pseudonyms.event("checkout-button", event["id"]))
+        assert service.parts.outbox is not None
+        service.parts.outbox.drain()
+        assert stream.order[:8] == sent
+
+
+def test_one_replica_relays_at_a_time() -> None:
+    stream = Refusing()
+    with harness(stream) as service:
+        service.start()
+        service.send([exposure("ann", at=START)])
+        outbox = service.parts.outbox
+        assert outbox is not None
+        other = Lease(service.client, service.parts.settings.state_table, "relay", lambda: service.now[0])
+        assert other.take()
+        assert outbox.drain() == 0
+        assert stream.order == []
+        other.give_back()
+        outbox.drain()
+        assert len(stream.order) == 1
+
+
+def test_segments_are_those_that_the_declaration_names_and_come_back_with_the_events(service: Harness) -> None:
+    name = {"name": "by-country", "segments": ["country"]}
+    service.start(**name)
+    event = exposure("ann", experiment="by-country")
+    assert "segments: got []" in service.send([event]).text
+    for wrong in ({"city": "ede"}, {"country": "nl", "city": "ede"}, {"country": ""}, {"country": "n" * 65}):
+        assert service.send([{**event, "segments": wrong}]).status_code == 422
+    assert service.send([{**event, "segments": {"country": "nl"}}]).status_code == 200
+    late = outcome("ann", experiment="by-country", segments={"country": "nl"})
+    assert "belong to the exposure" in service.send([late]).text
+    found = service.parts.experiments.read("by-country")
+    assert found is not None
+    assert service.parts.seen(found[0], service.now[0] + 60).segments["country"].tolist() == ["nl"]
