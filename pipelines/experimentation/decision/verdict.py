@@ -21,12 +21,20 @@ def judge(
 
     A boundary once crossed stays crossed: with `minimum_days` not over, shipping only waits until they are.
     """
-    tripped = [f"guardrail {r.metric} of {r.treatment}: harm {r.harm} is shown" for r in readings if r.tripped]
+    tripped = [f"guardrail {r.metric} of {r.treatment}: {_harm(r)}" for r in readings if r.tripped]
     if tripped:
         return "roll back", None, tripped
     if not isinstance(declaration.design, PlannedLooks):
         return "continue", None, ["no guardrail has tripped"]
     return _by_boundaries(declaration, earlier, comparisons, may_ship=may_ship, final=final)
+
+
+def _harm(reading: Reading) -> str:
+    if reading.harm is None:
+        return "harm is shown"
+    if reading.kind == "rare-event":
+        return f"shown to be more frequent, {reading.harm:.3g} times the control's"
+    return f"shown to be worse, by {reading.harm:.3g}"
 
 
 def _by_boundaries(

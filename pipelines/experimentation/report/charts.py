@@ -59,7 +59,11 @@ def effects(rows: Sequence[Interval], minimum: float, unit: str, factor: float =
     x = _Scale(min(0.0, minimum * factor, *shown), max(0.0, minimum * factor, *shown), _LABELS, WIDTH - 40)
     parts = _x_axis(x, height - 34, 18, f"difference from control, {unit}")
     parts += [_vertical(x(0.0), 18, height - 34, "zero"), _vertical(x(minimum * factor), 18, height - 34, "worth")]
-    parts += [_text(x(0.0), 12, "no effect", "note"), _text(x(minimum * factor), 12, "worth having", "note")]
+    left, right = ("start", "end") if minimum < 0 else ("end", "start")
+    parts += [
+        _text(x(0.0), 12, "no effect", "note", left),
+        _text(x(minimum * factor), 12, "worth having", "note", right),
+    ]
     for i, row in enumerate(rows):
         y = 42 + 46 * i
         parts.append(_text(_LABELS - 14, y + 4, row.name, "name", "end"))
