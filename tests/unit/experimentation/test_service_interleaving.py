@@ -4,28 +4,17 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.experimentation.decision.declaration import Declaration
 from pipelines.experimentation.decision.interleaved import clicked, interleaver, shown
 from pipelines.experimentation.decision.stream import Event
 from pipelines.experimentation.interleaving import Impression
-from tests.unit.experimentation.service_harness import DAY, DECLARATION, START, harness
+from tests.unit.experimentation.service_harness import DAY, START, harness
+from tests.unit.experimentation.test_decision_interleaved import declared
 
 OLD, NEW = [f"film-{i}" for i in range(6)], [f"film-{i}" for i in (7, 8, 0, 1, 9, 2)]
 LIKED = {"film-7", "film-8", "film-9"}
-DOCUMENT: dict[str, Any] = {
-    "name": "new-ranker",
-    "hypothesis": "Users click the new ranker's films more, since it knows what they saw last.",
-    "owner": "search",
-    "unit": "user",
-    "variants": {"old": 0.5, "new": 0.5},
-    "control": "old",
-    "metrics": {"credit": {"kind": "mean", "outcome": "credit", "direction": "increase"}},
-    "primary": "credit",
-    "minimum_effect": 0.2,
-    "design": {"kind": "interleaving", "length": 6, "looks": [0.5, 1.0]},
-    "segments": ["query"],
-    "approvers": ["ann"],
-}
+PLAN = declared(
+    minimum_effect=0.2, design={"kind": "interleaving", "length": 6, "looks": [0.5, 1.0]}, segments=["query"]
+)
 
 
 def as_sent(event: Event) -> dict[str, Any]:
@@ -35,23 +24,22 @@ def as_sent(event: Event) -> dict[str, Any]:
 
 def sessions(users: int) -> list[dict[str, Any]]:
     """One list for each user, who clicks the films that the new ranker alone knows."""
-    declaration, generator = Declaration.model_validate(DOCUMENT), np.random.default_rng(3)
-    method, events = interleaver(declaration), list[dict[str, Any]]()
+    generator, events, method = np.random.default_rng(3), list[dict[str, Any]](), interleaver(PLAN)
     for number in range(users):
         at = START + DAY - 1000 + number
         drawn = method.draw(OLD, NEW, generator)
         impression = Impression(f"impression-{number}", f"user-{number:012d}", "home", drawn)
-        events.append(as_sent(shown(declaration, impression, at)))
+        events.append(as_sent(shown(PLAN, impression, at)))
         for position, film in enumerate(drawn.items):
             if film in LIKED and generator.random() < 0.5:
-                events.append(as_sent(clicked(declaration, impression, position, at + 5)))
+                events.append(as_sent(clicked(PLAN, impression, position, at + 5)))
     return events
 
 
 def test_an_interleaving_goes_from_lists_and_clicks_to_an_approved_decision() -> None:
     path = "/v1/experiments/new-ranker"
     with harness() as service:
-        service.start(**{**dict.fromkeys(DECLARATION), **DOCUMENT, "guardrails": []})
+        service.start(**PLAN.model_dump(mode="json"))
         service.now[0] = START + DAY
         events = sessions(120)
         for first in range(0, len(events), 400):
