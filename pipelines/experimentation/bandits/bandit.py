@@ -12,7 +12,7 @@ from pipelines.experimentation.bandits.decisions import Decision, Decisions
 from pipelines.experimentation.bandits.draws import Draws
 from pipelines.experimentation.bandits.errors import BanditError
 from pipelines.experimentation.bandits.ledger import Ledger
-from pipelines.experimentation.bandits.memory import Floats
+from pipelines.experimentation.bandits.memory import Floats, Integers
 from pipelines.experimentation.bandits.policy import Policy
 
 # A named tuple's own constructor takes twice as long.
@@ -113,12 +113,16 @@ class Bandit:
         """As a call of `reward` for each, in this order, with nothing decided in between; all are accepted or none."""
         found = checks.rewards(decisions, values, self.policy)
         arms, contexts = self._ledger.settle_many(decisions)
-        self._batch.add_many(arms, found, contexts)
-        self._learn(len(self._batch) - len(self._batch) % self.batch_size)
+        if len(self._batch) or len(found) % self.batch_size:
+            self._batch.add_many(arms, found, contexts)
+            waiting = len(self._batch)
+            self._learn(*self._batch.take(waiting - waiting % self.batch_size))
+        else:
+            self._learn(arms, found, contexts)
 
     def flush(self) -> int:
         """Learn from the rewards that wait for their batch to fill; returns how many there were."""
-        return self._learn(len(self._batch))
+        return self._learn(*self._batch.take(len(self._batch)))
 
     def expire(self, before: int) -> list[int]:
         """Give up decisions with an id below `before`, unlearnt; returns them.
@@ -163,8 +167,8 @@ class Bandit:
             bandit._block.restore(state["block"], bandit._learned)
         return bandit
 
-    def _learn(self, count: int) -> int:
-        if count:
-            self.policy.update_many(*self._batch.take(count))
-            self._learned += count
-        return count
+    def _learn(self, arms: Integers, rewards: Floats, contexts: Floats | None) -> int:
+        if len(arms):
+            self.policy.update_many(arms, rewards, contexts)
+            self._learned += len(arms)
+        return len(arms)

@@ -10,10 +10,10 @@ from pipelines.experimentation.bandits.memory import Floats
 from pipelines.experimentation.bandits.policy import argmax_probabilities
 
 # Where a belief's density has its bulk and its tails, in standard deviations.
-_GAUSSIAN_HALF = [1.25, 2.5, 4.0, 6.0, 9.0]
+_GAUSSIAN_HALF = [2.0, 4.0, 7.0]
 # A Beta belief's tail may be exponential.
-_HEAVY_HALF = [*_GAUSSIAN_HALF, 13.0, 20.0, 30.0]
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
+_BETA_HALF = [*_GAUSSIAN_HALF, 13.0, 30.0]
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(10)
 _TOLERANCE = 1e-9
 _HALVINGS = 5
 # A belief sharper than the widest by more than this counts as so sharp: a density of no width has no quadrature.
@@ -26,12 +26,12 @@ def best_arm_probabilities(
     mean: Floats,
     deviation: Floats,
     support: tuple[float, float],
-    half: list[float] = _HEAVY_HALF,
+    half: list[float] = _BETA_HALF,
 ) -> tuple[Floats, float]:
     """P(arm k is largest) = integral of f_k times the product of the others' F_j, and the error.
 
     `density` and `cumulative` map points of shape (m,) to (arms, m). The integral runs over the pieces between all
-    beliefs' cut points, `half` their deviations above and below the mean, by 8-point Gauss-Legendre. Exact
+    beliefs' cut points, `half` their deviations above and below the mean, by 10-point Gauss-Legendre. Exact
     probabilities sum to one, so the distance of the computed sum from one measures the error; while it is above 1e-9
     the pieces are halved, up to five times. The probabilities are returned normalised.
     """
@@ -39,7 +39,7 @@ def best_arm_probabilities(
     # Below every belief that matters the product of the F_j is nil: start at the highest of the lower ends.
     low = max(support[0], float((mean + steps[0] * deviation).max()))
     high = min(support[1], float((mean + steps[-1] * deviation).max()))
-    cuts = np.unique(np.clip(mean[:, None] + steps * deviation[:, None], low, high))
+    cuts = _thinned(mean[:, None] + steps * deviation[:, None], deviation, low, high)
     best, error = _integrate(density, cumulative, cuts)
     for _ in range(_HALVINGS):
         if error <= _TOLERANCE:
@@ -67,6 +67,17 @@ def best_gaussian_probabilities(mean: Floats, deviation: Floats) -> tuple[Floats
         return special.ndtr((x - mean[:, None]) / deviation[:, None])
 
     return best_arm_probabilities(density, cumulative, mean, deviation, (-np.inf, np.inf), _GAUSSIAN_HALF)
+
+
+def _thinned(cuts: Floats, deviation: Floats, low: float, high: float) -> Floats:
+    """The cuts of all beliefs in order, less those with another close below: within their own belief's deviation."""
+    order = np.argsort(cuts, axis=None)
+    spacing = np.repeat(deviation, cuts.shape[1])[order]
+    kept = [low]
+    for cut, least in zip(cuts.ravel()[order].tolist(), spacing.tolist(), strict=True):
+        if cut - kept[-1] >= least and cut < high:
+            kept.append(cut)
+    return np.array([*kept, high])
 
 
 def _integrate(

@@ -15,9 +15,9 @@ class LinearRandUCB(LinearPolicy):
     """RandUCB with disjoint models (Vaswani, Mehrabian, Durand, Kveton, *Old Dog Learns New Tricks*, AISTATS 2020).
 
     The largest mean + Z * noise * deviation is played. Z is drawn for every decision and shared by all arms, the
-    paper's coupled variant: never pessimistic, yet random. Here Z is half-normal on `points` values from 0 to `largest`.
-    It explores less than Thompson sampling, whose draws are independent: the best of many is far up. Propensities are
-    exact sums over the values of Z, without quadrature.
+    paper's coupled variant: never pessimistic, yet random. Here it is half-normal on `points` values from 0 to
+    `largest`. It explores less than Thompson sampling, whose draws are independent: the best of many is far up.
+    Propensities are exact sums over the values of Z, without quadrature.
     """
 
     kind: ClassVar[str] = "linear_rand_ucb"

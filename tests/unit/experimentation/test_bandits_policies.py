@@ -1,13 +1,13 @@
 """Each policy's arithmetic against another way to the same number."""
 
 from fractions import Fraction
-from math import comb, exp, log, sqrt
+from math import comb, exp, log, sqrt, tau
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import optimize, special
+from scipy import integrate, optimize, special
 
 from pipelines.experimentation.bandits import (
     KLUCB,
@@ -109,6 +109,29 @@ def test_best_arm_probabilities_sum_to_one_before_normalising_at_any_scale(belie
     probabilities, error = best_gaussian_probabilities(mean, deviation)
     assert error < 1e-6
     assert (probabilities >= 0).all()
+
+
+def _best_by_adaptive_quadrature(mean: np.ndarray, deviation: np.ndarray, arm: int) -> float:
+    others = np.arange(len(mean)) != arm
+
+    def density(x: float) -> float:
+        z = (x - mean) / deviation
+        return float(np.exp(-0.5 * z[arm] ** 2) / (deviation[arm] * sqrt(tau)) * special.ndtr(z[others]).prod())
+
+    low, high = mean[arm] - 9 * deviation[arm], mean[arm] + 9 * deviation[arm]
+    cuts = np.concatenate([mean, mean - 3 * deviation, mean + 3 * deviation])
+    inside = cuts[(cuts > low) & (cuts < high)]
+    return float(integrate.quad(density, low, high, points=inside, epsabs=1e-10, limit=300)[0])
+
+
+def test_best_arm_probabilities_match_adaptive_quadrature_for_beliefs_of_very_different_widths() -> None:
+    generator = np.random.default_rng(6)
+    for _ in range(15):
+        mean, deviation = generator.normal(size=5), 10 ** generator.uniform(-2, 0.5, size=5)
+        probabilities, error = best_gaussian_probabilities(mean, deviation)
+        expected = [_best_by_adaptive_quadrature(mean, deviation, arm) for arm in range(5)]
+        assert probabilities == pytest.approx(expected, abs=1e-9)
+        assert error < 1e-9
 
 
 def test_best_arm_probabilities_of_five_arms_match_simulation() -> None:
