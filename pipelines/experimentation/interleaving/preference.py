@@ -22,6 +22,8 @@ class PreferenceTest(StrEnum):
     """Exact binomial test on users who prefer one side. No assumption on credits."""
     MEAN = "mean"
     """t-test on the users' mean credit difference: uses magnitudes, needs some dozens of users."""
+    TOTAL = "total"
+    """t-test on the users' summed credit difference: who comes often counts more; needs more users than the mean."""
 
 
 class Flag(StrEnum):
@@ -62,7 +64,7 @@ class Preference:
     mean_difference: float
     """Mean over users of their mean credit difference per impression, positive for a."""
     interval: tuple[float, float]
-    """95 %. `sign`: a's share among users who prefer a side (Clopper-Pearson); `mean`: the mean difference."""
+    """95 %. `sign`: a's share among users who prefer a side (Clopper-Pearson); the others: the mean over users."""
     p_value: float
     test: PreferenceTest
     coin_p_value: float
@@ -86,16 +88,18 @@ def prefer(outcomes: Iterable[Outcome], test: PreferenceTest = PreferenceTest.SI
     for outcome in outcomes:
         by_user[outcome.user].append(outcome.credit.difference)
     differences = np.array([float(np.mean(values)) for values in by_user.values()])
+    totals = np.array([float(np.sum(values)) for values in by_user.values()])
+    tested = totals if test is PreferenceTest.TOTAL else differences
     # Marginalised credits are sums of quotients: a tie is a tie up to rounding.
     wins_a, wins_b = int(np.sum(differences > 1e-9)), int(np.sum(differences < -1e-9))
     ties = len(differences) - wins_a - wins_b
-    p_value, interval = _sign(wins_a, wins_b) if test is PreferenceTest.SIGN else _mean(differences)
+    p_value, interval = _sign(wins_a, wins_b) if test is PreferenceTest.SIGN else _mean(tested)
     coin = coin_p_value((outcome.query, outcome.first) for outcome in outcomes)
     flags = {
         Flag.COIN_BIASED: coin < COIN_LEVEL,
         Flag.NO_PREFERENCES: wins_a + wins_b == 0,
         Flag.FEW_USERS: wins_a + wins_b < 30,
-        Flag.NO_VARIANCE: test is PreferenceTest.MEAN and bool(np.ptp(differences) == 0),
+        Flag.NO_VARIANCE: test is not PreferenceTest.SIGN and bool(np.ptp(tested) == 0),
     }
     return Preference(
         users=len(differences),

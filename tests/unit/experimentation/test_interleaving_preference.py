@@ -23,7 +23,13 @@ from pipelines.experimentation.interleaving import (
     prefer,
 )
 
-METHODS: list[Interleaver] = [TeamDraft(), CompetitivePairs(), Balanced(), Probabilistic()]
+METHODS: list[Interleaver] = [
+    TeamDraft(),
+    CompetitivePairs(),
+    CompetitivePairs(by_rank=True),
+    Balanced(),
+    Probabilistic(),
+]
 ITEMS = [f"d{i}" for i in range(8)]
 GRADES = {item: int(i < 3) for i, item in enumerate(ITEMS)}
 Clicks = Callable[[tuple[str, ...], np.random.Generator], Iterable[int]]
