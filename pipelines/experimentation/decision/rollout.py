@@ -75,7 +75,16 @@ class Rollout(_Model):
     checked_at: float
     """When the weights were last seen as the plan had set them."""
     problem: str | None = None
-    """What keeps the next move from being made."""
+    """What keeps the weights from being read or set."""
+    unlooked: str | None = None
+    """Why the last look that was due could not be taken."""
+
+    @property
+    def waits_for(self) -> str | None:
+        """What keeps the canary from going on; None when nothing does."""
+        if self.problem is None and self.unlooked is not None:
+            return f"no look can be taken: {self.unlooked}"
+        return self.problem
 
     @property
     def position(self) -> Position:

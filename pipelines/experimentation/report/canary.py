@@ -68,5 +68,5 @@ def section(declaration: Declaration, rollout: Rollout, now: float) -> Section:
             for move in rollout.moves
             if move.action != "hold"
         ],
-        problem=rollout.problem,
+        problem=rollout.waits_for,
     )

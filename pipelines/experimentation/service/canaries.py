@@ -115,9 +115,13 @@ class Canaries:
         standing = standing.model_copy(update={"rollout": checked})
         try:
             return transitions.looked(standing, self.events(standing, at), at, now)
+        except StoreUnavailableError:
+            raise
         except (ExperimentError, ProblemError) as error:
-            waiting = checked.model_copy(update={"problem": f"no look can be taken: {error}"})
-            return standing.model_copy(update={"rollout": waiting})
+            return transitions.unlooked(standing, str(error), now)
+        except Exception:  # noqa: BLE001 - a fault of ours must be seen in the record, and end with the declared days
+            _LOG.exception("canary %s cannot be looked at", name)
+            return transitions.unlooked(standing, "a fault of the service, which its log tells", now)
 
     def _overtaken(self, name: str, applied: Rollout) -> None:
         """Somebody else wrote first. Weights that only we hold for right must not stay."""

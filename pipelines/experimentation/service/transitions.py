@@ -43,14 +43,17 @@ def looked(standing: Standing, events: Events, at: float, now: float, by: str | 
     if len(ledger.looks) >= MOST_LOOKS and not ledger.ended:
         reason = f"the record holds {MOST_LOOKS} looks and cannot hold more"
         return rolled_back(standing, reason, now)
-    try:
-        taken = ledger if ledger.ended else ledger.take_look(standing.declaration, events, at)
-    except ExperimentError as error:
-        if (now - ledger.started_at) / 86_400 < standing.declaration.stop.maximum_days:
-            raise
-        return rolled_back(standing, f"the declared days are over, and no look can be taken: {error}", now)
-    after = standing.model_copy(update={"ledger": taken})
-    return _moved(after, rollout, taken, now, by)
+    taken = ledger if ledger.ended else ledger.take_look(standing.declaration, events, at)
+    seen = rollout.model_copy(update={"unlooked": None})
+    return _moved(standing.model_copy(update={"ledger": taken, "rollout": seen}), seen, taken, now, by)
+
+
+def unlooked(standing: Standing, reason: str, now: float) -> Standing:
+    """After a look that was due and could not be taken: it is noted, and ends the canary when its days are over."""
+    rollout, ledger = steered(standing), started(standing)
+    if (now - ledger.started_at) / 86_400 >= standing.declaration.stop.maximum_days:
+        return rolled_back(standing, f"the declared days are over, and no look can be taken: {reason}", now)
+    return standing.model_copy(update={"rollout": rollout.model_copy(update={"unlooked": reason})})
 
 
 def _moved(standing: Standing, rollout: Rollout, ledger: Ledger, now: float, by: str | None) -> Standing:

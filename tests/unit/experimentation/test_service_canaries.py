@@ -11,6 +11,7 @@ from pipelines.experimentation.decision.declaration import Canary, Declaration
 from pipelines.experimentation.decision.rollout import Rollout
 from pipelines.experimentation.decision.serving import InMemoryServingWeights, NotInForceError
 from pipelines.experimentation.service.canaries import Canaries
+from pipelines.experimentation.service.columns import ReceivedEvents
 from pipelines.experimentation.service.experiment_store import Standing
 from pipelines.experimentation.service.lease import LEASE_SECONDS, Lease
 from pipelines.experimentation.service.services import assemble
@@ -271,12 +272,32 @@ def test_a_canary_nobody_uses_ends_with_its_declared_days(service: Harness, endp
     begin(service, stop={"maximum_days": 1})
     service.parts.canaries.drive()
     service.now[0] += 3600
-    service.parts.canaries.drive()
-    assert "no look can be taken" in state(service)["canary"]["problem"]
+    for _ in range(3):
+        service.parts.canaries.drive()
+        assert "no look can be taken" in state(service)["canary"]["problem"]
     service.now[0] = START + 86_500
     service.parts.canaries.drive()
     assert endpoint.shares == [0.0, 0.3, 0.0]
     assert "the declared days are over" in state(service)["canary"]["reason"]
+
+
+def test_a_fault_of_ours_in_a_look_is_said_and_keeps_the_canary_where_it_is(
+    service: Harness, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(service, stop={"maximum_days": 1})
+    service.parts.canaries.drive()
+
+    def broken(*_: object) -> ReceivedEvents:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service.parts.canaries, "events", broken)
+        minutes(service, endpoint, 6)
+        assert endpoint.shares == [0.0, 0.3]
+        assert "a fault of the service" in state(service)["canary"]["problem"]
+    minutes(service, endpoint, 2)
+    assert state(service)["canary"]["problem"] is None
+    assert endpoint.shares[:3] == [0.0, 0.3, 0.6]
 
 
 def test_exposures_around_a_change_of_weights_belong_to_no_step(service: Harness) -> None:

@@ -116,5 +116,5 @@ def _progress(standing: Standing) -> Progress | None:
         action=last.action,
         reason=last.reason,
         in_force=rollout.pending is None,
-        problem=rollout.problem,
+        problem=rollout.waits_for,
     )
