@@ -1,13 +1,13 @@
 """Events in DynamoDB: an identifier is one item, so whatever is sent again is there once."""
 
 import contextlib
-import itertools
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from itertools import islice, repeat
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pipelines.experimentation.service.dynamodb import CONNECTIONS, READERS, ConditionFailedError, query, speaking
 from pipelines.experimentation.service.intake import StoredEvent
@@ -24,7 +24,21 @@ ROUNDS, PAUSE_SECONDS = 3, 0.05
 """How often the events of a batch that failed are tried again by themselves, beyond what each call retries."""
 OUTBOXES = "0123456789abcdef"
 """Parts of the outbox, by the first digit of a unit's pseudonym: a unit's events lie in one, in the order stored."""
+OUTBOX_LAG_SECONDS = 1.0
+"""How far behind now the outbox is read: longer than its index usually is behind, which keeps no order of its own."""
 PAGE = 500
+
+
+class Key(NamedTuple):
+    """Where an event lies."""
+
+    shard: str
+    id: str
+
+    @property
+    def experiment(self) -> str:
+        """Whose it is."""
+        return self.shard.rpartition("#")[0]
 
 
 @dataclass(frozen=True)
@@ -55,30 +69,34 @@ class EventStore:
     def put(self, events: Sequence[StoredEvent]) -> list[Fate]:
         """Store events and say what became of each: stored now, known already, or another one has its identifier.
 
-        Returns only once all are durable. Raises StoreUnavailableError when that is not known of every one; those that
-        were stored stay, and sending all of them again is safe.
+        A unit's events are stored in the order given, one after the other; different units' at once. Returns only when
+        all are durable. Raises StoreUnavailableError when that is not known of every one; those that were stored stay,
+        and sending all of them again is safe.
         """
-        fates: list[Fate | None] = [None] * len(events)
+        distinct = {(event.id, event.digest): event for event in events}
+        fates = dict[tuple[str, str], Fate]()
         for round_ in range(ROUNDS):
             if round_:
                 time.sleep(PAUSE_SECONDS * 2**round_)
-            left = [i for i, fate in enumerate(fates) if fate is None]
-            tried: Iterable[Fate | None] = (
-                self._pool.map(self._try, [events[i] for i in left]) if len(left) > 1 else [self._try(events[left[0]])]
-            )
-            for i, fate in zip(left, tried, strict=True):
-                fates[i] = fate
-            known: list[Fate] = [fate for fate in fates if fate is not None]
-            if len(known) == len(events):
-                return known
-        raise StoreUnavailableError(f"{fates.count(None)} of {len(events)} events are not known to be stored")
+            lines = dict[str, list[StoredEvent]]()
+            for key, event in distinct.items():
+                if key not in fates:
+                    lines.setdefault(event.unit, []).append(event)
+            for found in (self._pool.map if len(lines) > 1 else map)(self._put_line, lines.values()):
+                fates |= found
+            if len(fates) == len(distinct):
+                return [_take(fates, (event.id, event.digest)) for event in events]
+        raise StoreUnavailableError(
+            f"{len(distinct) - len(fates)} of {len(distinct)} events are not known to be stored"
+        )
 
-    def _try(self, event: StoredEvent) -> Fate | None:
-        """What became of an event; None when that is not known."""
-        try:
-            return self._put(event)
-        except StoreUnavailableError:
-            return None
+    def _put_line(self, events: Sequence[StoredEvent]) -> dict[tuple[str, str], Fate]:
+        """What became of events one after the other, up to the first of which that is not known."""
+        fates = dict[tuple[str, str], Fate]()
+        with contextlib.suppress(StoreUnavailableError):
+            for event in events:
+                fates[event.id, event.digest] = self._put(event)
+        return fates
 
     def _put(self, event: StoredEvent) -> Fate:
         now = self._clock()
@@ -116,8 +134,10 @@ class EventStore:
     def _shard(self, shard: str) -> list[Received]:
         return [_received(item) for item in self._query("shard = :key", shard, ConsistentRead=True)]
 
-    def _query(self, condition: str, key: str, **more: Any) -> Iterator[Mapping[str, Any]]:
-        values = {":key": {"S": key}}
+    def _query(
+        self, condition: str, key: str, numbers: Mapping[str, float] | None = None, **more: Any
+    ) -> Iterator[Mapping[str, Any]]:
+        values = {":key": {"S": key}, **{name: {"N": repr(number)} for name, number in (numbers or {}).items()}}
         return query(
             self._reader,
             TableName=self._table,
@@ -126,32 +146,49 @@ class EventStore:
             **more,
         )
 
-    def delete_unit(self, unit: str, until: float) -> dict[str, int]:
-        """Delete a unit's events from before `until`; how many, by experiment.
+    def of_unit(self, unit: str, until: float) -> list[Key]:
+        """Where a unit's events from before `until` lie. The index behind it lags by moments: repeat it."""
+        names = {"#unit": "unit", "#at": "at"}
+        condition = "#unit = :key AND #at <= :until"
+        found = self._query(condition, unit, {":until": until}, IndexName="by-unit", ExpressionAttributeNames=names)
+        return [Key(item["shard"]["S"], item["id"]["S"]) for item in found]
 
-        The index behind it lags by moments: whoever deletes repeats it, and readers leave deleted units out.
+    def delete(self, keys: Sequence[Key], until: float) -> int:
+        """Delete what lies there, if it is from before `until`; how many events went."""
+        return sum(self._pool.map(self._delete, keys, repeat(until)))
+
+    def _delete(self, key: Key, until: float) -> int:
+        try:
+            with speaking():
+                self._client.delete_item(
+                    TableName=self._table,
+                    Key={"shard": {"S": key.shard}, "id": {"S": key.id}},
+                    ConditionExpression="#at <= :until",
+                    ExpressionAttributeNames={"#at": "at"},
+                    ExpressionAttributeValues={":until": {"N": repr(until)}},
+                )
+        except ConditionFailedError:
+            return 0  # gone meanwhile
+        return 1
+
+    def waiting(self) -> Iterator[list[StoredEvent]]:
+        """What the stream may not have yet, page after page; each unit's events in the order they were stored.
+
+        It leaves out what was stored in the last OUTBOX_LAG_SECONDS. A page may repeat some of the one before.
         """
-        counts = dict[str, int]()
-        for item in self._query("#unit = :key", unit, IndexName="by-unit", ExpressionAttributeNames={"#unit": "unit"}):
-            try:
-                with speaking():
-                    self._client.delete_item(
-                        TableName=self._table,
-                        Key={"shard": item["shard"], "id": item["id"]},
-                        ConditionExpression="#at <= :until",
-                        ExpressionAttributeNames={"#at": "at"},
-                        ExpressionAttributeValues={":until": {"N": repr(until)}},
-                    )
-            except ConditionFailedError:
-                continue  # gone meanwhile, or from after the deletion
-            experiment = str(item["shard"]["S"]).rpartition("#")[0]
-            counts[experiment] = counts.get(experiment, 0) + 1
-        return counts
+        until, since = self._clock() - OUTBOX_LAG_SECONDS, dict.fromkeys(OUTBOXES, 0.0)
+        while since:
+            pages = dict(zip(since, self._readers.map(self._page, since, since.values(), repeat(until)), strict=False))
+            yield [received.event for page in pages.values() for received in page]
+            # Pages follow each other by time: a query that starts after an item needs that item to be still there.
+            ends = {part: page[-1].at for part, page in pages.items() if len(page) == PAGE}
+            since = {part: end for part, end in ends.items() if end > since[part]}
 
-    def pending(self, part: str) -> list[Received]:
-        """The first PAGE events that the stream may not have yet, of one of OUTBOXES, in the order they were stored."""
-        found = self._query("pending = :key", f"outbox#{part}", IndexName="outbox", Limit=PAGE)
-        return [_received(item) for item in itertools.islice(found, PAGE)]
+    def _page(self, part: str, since: float, until: float) -> list[Received]:
+        condition = "pending = :key AND received BETWEEN :since AND :until"
+        bounds = {":since": since, ":until": until}
+        found = self._query(condition, f"outbox#{part}", bounds, IndexName="outbox", Limit=PAGE)
+        return [_received(item) for item in islice(found, PAGE)]
 
     def relayed(self, events: Sequence[StoredEvent]) -> None:
         """Note that the stream has these events; those that were deleted meanwhile stay deleted."""
@@ -167,6 +204,14 @@ class EventStore:
             )
 
 
+def _take(fates: dict[tuple[str, str], Fate], key: tuple[str, str]) -> Fate:
+    """The fate of an event; the same one again, later in the batch, is known by then."""
+    fate = fates[key]
+    if fate == "stored":
+        fates[key] = "known"
+    return fate
+
+
 def shard_of(event: StoredEvent) -> str:
     """Partition of an event: by its identifier alone, so that a retry always meets the first attempt."""
     return f"{event.experiment}#{int(event.id[-2:], 16) % SHARDS}"
@@ -175,7 +220,7 @@ def shard_of(event: StoredEvent) -> str:
 def _received(item: Mapping[str, Any]) -> Received:
     event = StoredEvent(
         id=item["id"]["S"],
-        experiment=str(item["shard"]["S"]).rpartition("#")[0],
+        experiment=Key(item["shard"]["S"], item["id"]["S"]).experiment,
         unit=item["unit"]["S"],
         at=float(item["at"]["N"]),
         digest=item["digest"]["S"],

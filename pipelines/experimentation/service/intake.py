@@ -1,7 +1,7 @@
 """What a client sends, checked against the experiment it belongs to, and made into what is stored."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -20,6 +20,10 @@ Below it the client's own times are kept, since they alone know what came first.
 OLDEST_SECONDS = 7 * 86_400.0
 """An event older than this is refused: deletions are remembered for one day longer."""
 BATCH = 500
+Number = Annotated[float, Field(strict=True, ge=-1e15, le=1e15)]
+"""A JSON number whose square, and the sum of a billion such squares, a double can hold."""
+Moment = Annotated[float, Field(strict=True, ge=0, le=1e11)]
+"""Seconds since the epoch by the client's clock."""
 
 
 class IncomingEvent(BaseModel):
@@ -32,17 +36,17 @@ class IncomingEvent(BaseModel):
     kind: Literal["exposure", "outcome"]
     experiment: Name
     unit: str = Field(min_length=1, max_length=512)
-    at: float = Field(ge=0, le=1e11)
-    """When it happened, seconds since the epoch by the client's clock."""
+    at: Moment
+    """When it happened."""
     variant: Name | None = None
     """Of an exposure."""
     outcome: Name | None = None
     """Name of an outcome."""
-    value: float = 1.0
+    value: Number = 1.0
     """Of an outcome."""
     cluster: str | None = Field(default=None, min_length=1, max_length=512)
     """Of an exposure, where the declaration says clustered."""
-    covariates: dict[Name, float] = Field(default_factory=dict)
+    covariates: dict[Name, Number] = Field(default_factory=dict)
     """Of an exposure: exactly those that the declaration's metrics name, measured before it."""
     segments: dict[Name, Annotated[str, Field(min_length=1, max_length=64)]] = Field(default_factory=dict)
     """Of an exposure: exactly those that the declaration names, known before it. Stored as sent."""
@@ -53,7 +57,7 @@ class Batch(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    sent_at: Annotated[float, Field(ge=0, le=1e11)] | None = None
+    sent_at: Moment | None = None
     """The client's clock when this attempt was sent; with it a wrong clock is corrected, without it refused."""
     events: list[IncomingEvent] = Field(min_length=1, max_length=BATCH)
 
@@ -130,6 +134,12 @@ def _outcome_fault(event: IncomingEvent, declaration: Declaration) -> str | None
     if event.variant is not None or event.cluster is not None or event.covariates or event.segments:
         return "an outcome carries no variant, cluster, covariates or segments; those belong to the exposure"
     return None
+
+
+def clashes(events: Sequence[StoredEvent]) -> list[int]:
+    """Which events of a batch carry the identifier of another one before them."""
+    first = dict[str, StoredEvent]()
+    return [i for i, event in enumerate(events) if first.setdefault(event.id, event).digest != event.digest]
 
 
 def correction(sent_at: float | None, now: float) -> float:

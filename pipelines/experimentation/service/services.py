@@ -99,7 +99,7 @@ def assemble(
         configurations=ConfigurationStore(client, settings.state_table, settings.trusted, clock),
         events=events,
         deletions=deletions,
-        outbox=None if stream is None else DurableEventStream(events, stream, lease("relay")),
+        outbox=None if stream is None else DurableEventStream(events, stream, lease("relay"), deletions.remembered),
         canaries=canaries,
     )
 

@@ -25,8 +25,8 @@ Events, keyed so that one identifier is one item:
 | `pending` | part of the outbox, until the event stream has it |
 | `expires` | time to live |
 
-Indexes: `by-unit` finds a unit's events for deletion; `outbox` is sparse and holds what is still to be relayed, in the
-order it was stored.
+Indexes: `by-unit` finds a unit's events up to a moment, for deletion; `outbox` is sparse and holds what is still to be
+relayed, in the order it was stored.
 """
 
 import contextlib
@@ -57,13 +57,16 @@ def create(client: "DynamoDBClient", state: str, events: str) -> None:
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[
                 *({"AttributeName": n, "AttributeType": "S"} for n in ("shard", "id", "unit", "pending")),
-                {"AttributeName": "received", "AttributeType": "N"},
+                *({"AttributeName": n, "AttributeType": "N"} for n in ("at", "received")),
             ],
             KeySchema=[{"AttributeName": "shard", "KeyType": "HASH"}, {"AttributeName": "id", "KeyType": "RANGE"}],
             GlobalSecondaryIndexes=[
                 {
                     "IndexName": "by-unit",
-                    "KeySchema": [{"AttributeName": "unit", "KeyType": "HASH"}],
+                    "KeySchema": [
+                        {"AttributeName": "unit", "KeyType": "HASH"},
+                        {"AttributeName": "at", "KeyType": "RANGE"},
+                    ],
                     "Projection": {"ProjectionType": "KEYS_ONLY"},
                 },
                 {

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.experimentation.service.api.access import Editor, Parts, Sender
-from pipelines.experimentation.service.intake import Batch, correction, fault, stored
+from pipelines.experimentation.service.intake import Batch, clashes, correction, fault, stored
 from pipelines.experimentation.service.problems import conflict, unprocessable
 
 router = APIRouter()
@@ -49,7 +49,11 @@ def send(batch: Batch, parts: Parts, _caller: Sender) -> Acknowledgement:
     ]
     if faults:
         raise unprocessable(f"{len(faults)} of {len(batch.events)} events cannot be accepted", errors=faults)
-    fates = parts.events.put([stored(event, parts.pseudonyms, event.at + shift, now) for event in batch.events])
+    events = [stored(event, parts.pseudonyms, event.at + shift, now) for event in batch.events]
+    if clashing := clashes(events):
+        errors = [{"pointer": f"/events/{i}/id", "detail": "another event of this batch has it"} for i in clashing]
+        raise unprocessable("identifiers must be made once per event", errors=errors)
+    fates = parts.events.put(events)
     if taken := [i for i, fate in enumerate(fates) if fate == "conflicting"]:
         errors = [{"pointer": f"/events/{i}/id", "detail": "another event has this identifier"} for i in taken]
         raise conflict("identifiers must be made once per event; the other events are stored", errors=errors)
