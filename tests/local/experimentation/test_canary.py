@@ -94,7 +94,7 @@ def canary(cloud: Cloud, name: str, challenger_adds: int, log: Path) -> Generato
             assert http.put(path, json=document, headers={"If-None-Match": "*"}).status_code == 200
             started = http.post(f"{path}/start", json={"serving": {"endpoint": name, "seconds": 1}})
             assert started.status_code == 200, started.text
-            until(lambda: shares(cloud, name)[challenger] == 0.3, 30, "the first step")
+            until(lambda: shares(cloud, name)[challenger] == 0.3, 90, "the first step")
             yield service, http
     finally:
         service.stop()  # gives the lease back, for the next one
@@ -115,7 +115,7 @@ def test_a_harmful_canary_is_rolled_back_by_itself_though_the_service_is_killed(
         traffic.some()
         service.kill()
         service.start()
-        until(lambda: known(http, path)["looks"], LEASE_SECONDS + 30, "a look by whoever drives after the killed one")
+        until(lambda: known(http, path)["looks"], LEASE_SECONDS + 120, "a look by whoever drives after the killed one")
         found = until_over(traffic, http, path)
         assert (found["verdict"], found["canary"]["in_force"]) == ("roll back", True), found["canary"]
         assert shares(cloud, "harmful") == {"harmful-v1": 1.0, "harmful-v2": 0.0}

@@ -37,9 +37,9 @@ class Client:
     def send(self, number: int) -> None:
         for _ in range(BATCHES):
             batch = [self._event(number) for _ in range(EVENTS)]
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 180  # a bound for what hangs; a busy machine takes its time
             while not self._acknowledged(batch):
-                assert time.monotonic() < deadline, "a batch was not acknowledged within a minute"
+                assert time.monotonic() < deadline, "a batch was not acknowledged within three minutes"
             self.acknowledged += [event["unit"] for event in batch]
 
     def _event(self, number: int) -> dict[str, Any]:

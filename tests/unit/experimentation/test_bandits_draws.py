@@ -25,7 +25,7 @@ class _Uniform(np.random.Generator):
         super().__init__(np.random.PCG64(0))
         self._value = value
 
-    def random(self, size: int | tuple[int, ...] | None = None) -> np.ndarray:  # type: ignore[override]
+    def random(self, size: int | tuple[int, ...] | None = None) -> np.ndarray:  # type: ignore[override] - numpy declares an overload for each kind of size
         return np.full(() if size is None else size, self._value)
 
 
