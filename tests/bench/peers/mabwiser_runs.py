@@ -1,7 +1,8 @@
 """Runs in an environment that has mabwiser: plays the problems on standard input and times its decisions.
 
-Standard input: {"bernoulli": [[means], ...], "steps": n, "runs": n, "policies": {name: [class, arguments]},
-"linear": {...}, "timing": {...}}. Standard output: regrets by problem and policy, microseconds by policy.
+Standard input: {"policies": {name: [class, arguments]}, "linear_policies": {...}} with either {"timing": {...}}, for
+microseconds by policy on standard output, or {"bernoulli": [[means], ...], "linear": {...}, "steps": n, "runs": n}, for
+regrets by problem and policy.
 """
 
 import json
@@ -55,46 +56,83 @@ def linear_regret(kind, arguments, problem, steps, seed):
 
 
 def microseconds(kind, arguments, timing, contextual):
-    """Per decision alone, and per decision with its reward learnt at once; minimum of three repetitions."""
-    arms, features, repeats = timing["arms"], timing["features"], timing["repeats"]
+    """Per decision alone, with its reward learnt at once, and in calls of many; the least of some repetitions."""
+    arms, features, repeats, many = (timing[name] for name in ("arms", "features", "repeats", "many"))
+    repetitions = timing["repetitions"]
     generator = np.random.default_rng(0)
-    contexts = generator.normal(size=(repeats, features))
+    contexts = generator.normal(size=(max(repeats, many), features))
     bandit = make(kind, arguments, arms, 1)
     begin = [str(arm) for arm in generator.integers(arms, size=200)]
     rewards = generator.integers(2, size=200).tolist()
     bandit.fit(begin, rewards, generator.normal(size=(200, features))) if contextual else bandit.fit(begin, rewards)
-    decide, learn = [], []
-    for _ in range(3):
-        begun = time.process_time()
+    ones = np.ones(many)
+
+    def decide():
         for step in range(repeats):
             bandit.predict(contexts[step : step + 1]) if contextual else bandit.predict()
-        decide.append((time.process_time() - begun) / repeats * 1e6)
-        begun = time.process_time()
+
+    def decide_and_learn():
         for step in range(repeats):
             context = contexts[step : step + 1]
             if contextual:
                 bandit.partial_fit([bandit.predict(context)], [1], context)
             else:
                 bandit.partial_fit([bandit.predict()], [1])
-        learn.append((time.process_time() - begun) / repeats * 1e6)
-    return {"decide_us": round(min(decide), 2), "decide_and_learn_us": round(min(learn), 2)}
+
+    def decide_many():
+        # Without context it takes as many decisions as there are rows, whatever is in them.
+        return bandit.predict(contexts[:many] if contextual else contexts[:many, :1])
+
+    decided = np.array(decide_many())
+
+    def learn_many():
+        bandit.partial_fit(decided, ones, contexts[:many]) if contextual else bandit.partial_fit(decided, ones)
+
+    return {
+        "decide": per(repetitions, repeats, decide),
+        "decide_and_learn": per(repetitions, repeats, decide_and_learn),
+        "decide_many": per(repetitions, many, decide_many),
+        "learn_many": per(repetitions, many, learn_many),
+    }
+
+
+def per(repetitions, count, work):
+    spent = []
+    for _ in range(repetitions):
+        begun = time.process_time()
+        work()
+        spent.append((time.process_time() - begun) / count * 1e6)
+    return round(min(spent), 3)
+
+
+def regrets(task):
+    steps, runs, linear = task["steps"], task["runs"], task["linear"]
+    return {
+        "bernoulli": [
+            {
+                name: [bernoulli_regret(kind, arguments, means, steps, seed) for seed in range(runs)]
+                for name, (kind, arguments) in task["policies"].items()
+            }
+            for means in task["bernoulli"]
+        ],
+        "linear": {
+            name: [linear_regret(kind, arguments, linear, linear["steps"], seed) for seed in range(runs)]
+            for name, (kind, arguments) in task["linear_policies"].items()
+        },
+    }
+
+
+def timings(task):
+    def once():
+        return {
+            name: microseconds(kind, arguments, task["timing"], name in task["linear_policies"])
+            for name, (kind, arguments) in {**task["policies"], **task["linear_policies"]}.items()
+        }
+
+    # Each figure is the better of two rounds, so that neither a cold start nor a moment's load counts against it.
+    first, second = once(), once()
+    return {name: {what: min(first[name][what], second[name][what]) for what in first[name]} for name in first}
 
 
 task = json.load(sys.stdin)
-steps, runs = task["steps"], task["runs"]
-found = {"bernoulli": [], "linear": {}, "timing": {}}
-for means in task["bernoulli"]:
-    found["bernoulli"].append(
-        {
-            name: [bernoulli_regret(kind, arguments, means, steps, seed) for seed in range(runs)]
-            for name, (kind, arguments) in task["policies"].items()
-        }
-    )
-for name, (kind, arguments) in task["linear_policies"].items():
-    found["linear"][name] = [
-        linear_regret(kind, arguments, task["linear"], task["linear"]["steps"], seed)
-        for seed in range(task["linear"]["runs"])
-    ]
-for name, (kind, arguments) in {**task["policies"], **task["linear_policies"]}.items():
-    found["timing"][name] = microseconds(kind, arguments, task["timing"], name in task["linear_policies"])
-json.dump(found, sys.stdout)
+json.dump(timings(task) if "timing" in task else regrets(task), sys.stdout)
