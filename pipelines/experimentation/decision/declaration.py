@@ -6,20 +6,24 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from pipelines.experimentation.analysis.sequential import Boundaries, OBrienFleming, Spending, boundaries, drift_for
 from pipelines.experimentation.assignment.configuration import canonical_json
+from pipelines.experimentation.decision.designs import (
+    Canary,
+    Declared,
+    GroupSequential,
+    Interleaving,
+    PlannedLooks,
+    Switchback,
+    unset,
+)
 from pipelines.experimentation.errors import ExperimentError
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class _Metric(_Model):
+class _Metric(Declared):
     direction: Literal["increase", "decrease"]
     """Which way is better."""
 
@@ -63,7 +67,7 @@ class QuantileMetric(_Metric):
 Metric = Annotated[ProportionMetric | MeanMetric | RatioMetric | QuantileMetric, Field(discriminator="kind")]
 
 
-class AlwaysValidGuardrail(_Model):
+class AlwaysValidGuardrail(Declared):
     """Rolls back when the metric is shown to be worse by more than `margin`, at any moment; asymptotic."""
 
     kind: Literal["always-valid"] = "always-valid"
@@ -75,7 +79,7 @@ class AlwaysValidGuardrail(_Model):
     level: float = Field(default=0.01, gt=0, lt=0.5)
 
 
-class RareEventGuardrail(_Model):
+class RareEventGuardrail(Declared):
     """Rolls back when a rare event is shown to be more than `tolerated` times as frequent; exact."""
 
     kind: Literal["rare-event"] = "rare-event"
@@ -87,95 +91,17 @@ class RareEventGuardrail(_Model):
 Guardrail = Annotated[AlwaysValidGuardrail | RareEventGuardrail, Field(discriminator="kind")]
 
 
-class Secondary(_Model):
+class Secondary(Declared):
     """A metric reported beside the verdict, with an always-valid p-value corrected for their number."""
 
     metric: Name
     mixing: float = Field(gt=0)
 
 
-class PlannedLooks(_Model):
-    """Looks at the primary metric whose number and information are planned; one look is the fixed test."""
-
-    looks: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8, 1.0)
-    """Planned information fractions. Actual ones may differ, as long as the data do not decide them."""
-    spending: Spending = OBrienFleming()
-    sides: Literal["upper", "two"] = "two"
-
-    def boundaries(self, level: float) -> Boundaries:
-        """Planned boundaries for one treatment at `level`."""
-        return boundaries(self.looks, level, self.spending, self.sides)
-
-
-class GroupSequential(PlannedLooks):
-    """Units are split among the variants."""
-
-    kind: Literal["group-sequential"] = "group-sequential"
-
-
-class Interleaving(PlannedLooks):
-    """Every unit sees lists merged from both rankers, the control's and the treatment's, and its clicks are credited.
-
-    The figure of a unit is its credit to the treatment less that to the control, per impression.
-    """
-
-    kind: Literal["interleaving"] = "interleaving"
-    method: Literal["competitive-pairs", "team-draft", "probabilistic"] = "competitive-pairs"
-    """Balanced interleaving is left out: it favours one side of some pairs of lists under clicks at random."""
-    length: int = Field(ge=1, le=1000)
-    """Items of a list."""
-    test: Literal["mean", "sign"] = "mean"
-    """Mean of the units' figures, or share of units that prefer the treatment less share that prefer the control."""
-
-    @model_validator(mode="after")
-    def _fair(self) -> Self:
-        if self.method == "probabilistic" and self.test == "sign":
-            raise ValueError("probabilistic interleaving is fair in the mean only; declare test: mean")
-        return self
-
-
-class Canary(_Model):
-    """Shares of traffic given to the one treatment, step by step; the guardrails alone decide."""
-
-    kind: Literal["canary"] = "canary"
-    shares: tuple[float, ...] = (0.01, 0.05, 0.25, 0.5)
-    minutes: float = Field(default=60, gt=0)
-    """Least time at each step."""
-    units: int = Field(default=1000, ge=1)
-    """Fewest units in the treatment at each step."""
-
-    @model_validator(mode="after")
-    def _rising(self) -> Self:
-        if not self.shares or self.shares[0] <= 0 or self.shares[-1] >= 1:
-            raise ValueError(f"canary shares must lie strictly between 0 and 1, got {self.shares}")
-        if any(a >= b for a, b in zip(self.shares, self.shares[1:], strict=False)):
-            raise ValueError(f"canary shares must rise, got {self.shares}")
-        return self
-
-
-class Switchback(_Model):
-    """Whole periods are given to one variant, in pairs of random order; for effects that spill over between units."""
-
-    kind: Literal["switchback"] = "switchback"
-    minutes: float = Field(gt=0)
-    """Length of a period."""
-    washout_minutes: float = Field(default=0.0, ge=0)
-    """Start of each period that is not counted, since the previous variant still acts."""
-    pairs: int = Field(ge=6)
-    salt: str = Field(min_length=8)
-    """Decides the order within pairs; keep it from whoever could time their behaviour by it."""
-
-    @model_validator(mode="after")
-    def _something_left(self) -> Self:
-        if self.washout_minutes >= self.minutes:
-            raise ValueError(f"washout of {self.washout_minutes} min leaves nothing of a period of {self.minutes} min")
-        return self
-
-
 Design = Annotated[GroupSequential | Interleaving | Canary | Switchback, Field(discriminator="kind")]
 
 
-class StopRules(_Model):
+class StopRules(Declared):
     """When the experiment ends whatever it has shown."""
 
     maximum_days: float = Field(default=28, gt=0)
@@ -183,7 +109,7 @@ class StopRules(_Model):
     """No shipping before; harm still ends it. A whole week covers the weekday effect."""
 
 
-class Declaration(_Model):
+class Declaration(Declared):
     """An experiment as declared."""
 
     name: Name
@@ -206,7 +132,7 @@ class Declaration(_Model):
     design: Design
     guardrails: tuple[Guardrail, ...] = ()
     secondary: tuple[Secondary, ...] = ()
-    segments: tuple[Name, ...] = Field(default=(), max_length=5)
+    segments: tuple[Name, ...] = Field(default=(), max_length=5, exclude_if=unset)
     """What exposures say of their unit, such as its country: the effect by it is shown and decides nothing."""
     window_hours: float | None = Field(default=None, gt=0)
     """Outcomes later than this after a unit's exposure do not count; None counts all."""
@@ -239,7 +165,7 @@ class Declaration(_Model):
 
     def _check_design(self) -> None:
         if isinstance(self.design, PlannedLooks):
-            self.design.boundaries(self.level_per_treatment)
+            self.design.with_futility(self.level_per_treatment, self.power)
         if self.design.kind == "group-sequential":
             return
         if len(self.variants) != 2:
@@ -287,7 +213,7 @@ class Declaration(_Model):
         """1 / variance of the primary effect's estimate that finds the minimum effect with the declared power."""
         if not isinstance(self.design, PlannedLooks):
             raise ExperimentError(f"a {self.design.kind} has no information target")
-        drift = drift_for(self.design.boundaries(self.level_per_treatment), self.power)
+        _, drift = self.design.with_futility(self.level_per_treatment, self.power)
         return (drift / self.minimum_effect) ** 2
 
     def digest(self) -> str:

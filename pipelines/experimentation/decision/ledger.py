@@ -70,6 +70,11 @@ class Ledger(BaseModel):
         """
         return self.verdict in CONCLUSIVE
 
+    @property
+    def may_go_on(self) -> bool:
+        """Another look may be taken: nothing is concluded, or stopping is only advised and nobody has approved it."""
+        return not self.ended or (self.looks[-1].advises and not self.approvals)
+
     def digest(self) -> str:
         """SHA-256 of declaration and looks: what an approval is bound to."""
         document = {"declaration": self.declaration_digest, "looks": [x.model_dump(mode="json") for x in self.looks]}
@@ -86,7 +91,7 @@ class Ledger(BaseModel):
                 f"{declaration.name} was changed after its start: digest {declaration.digest()[:12]}, started with "
                 f"{self.declaration_digest[:12]}; a changed plan is another experiment, under another name"
             )
-        if self.ended:
+        if not self.may_go_on:
             raise ExperimentError(f"{declaration.name} ended at look {len(self.looks)} with {self.verdict!r}")
         if at <= (self.looks[-1].at if self.looks else self.started_at):
             raise ExperimentError(f"a look must come after the start and after the last look, got {at}")

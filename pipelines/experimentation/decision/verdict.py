@@ -19,7 +19,8 @@ def judge(
 ) -> tuple[Verdict, str | None, list[str]]:
     """Verdict, winning treatment and reasons. Guardrails come first, then this look's boundaries, then the end.
 
-    A boundary once crossed stays crossed: with `minimum_days` not over, shipping only waits until they are.
+    A boundary once crossed stays crossed: with `minimum_days` not over, shipping only waits until they are. Futility is
+    advice of this look alone.
     """
     tripped = [f"guardrail {r.metric} of {r.treatment}: {_harm(r)}" for r in readings if r.tripped]
     if tripped:
@@ -48,21 +49,22 @@ def _by_boundaries(
         return "ship", best.treatment, [f"{declaration.primary} of {best.treatment} crossed its upper boundary"]
     if all(side == "lower" for side in crossed.values()):
         return "keep control", None, [f"{declaration.primary} is shown to be worse in every treatment"]
+    if all(crossed[c.treatment] == "lower" or c.futile for c in comparisons):
+        worth = f"an improvement of {declaration.primary} worth having"
+        return "keep control", None, [f"{worth} would rarely look so small by now: stopping is advised, not required"]
     if better:
-        return (
-            "continue",
-            None,
-            [f"{better[0].treatment} is better; {declaration.stop.minimum_days:g} days are not over"],
-        )
+        days = declaration.stop.minimum_days
+        return "continue", None, [f"{better[0].treatment} is better; {days:g} days are not over"]
     if not final:
         return "continue", None, ["no boundary is crossed"]
+    return _at_the_end(declaration, comparisons)
+
+
+def _at_the_end(declaration: Declaration, comparisons: Sequence[Comparison]) -> tuple[Verdict, None, list[str]]:
     unknown = [c.treatment for c in comparisons if c.z is None]
     if unknown:
-        return (
-            "invalid",
-            None,
-            [f"{declaration.primary} has no variance or no events in {unknown}: nothing can be said"],
-        )
+        reason = f"{declaration.primary} has no variance or no events in {unknown}: nothing can be said"
+        return "invalid", None, [reason]
     return "keep control", None, [f"no improvement of {declaration.primary} was shown by the end"]
 
 
@@ -86,6 +88,10 @@ def changes(
                         verdict=other,
                     )
                 )
+        if comparison.futility is not None:
+            other = "continue" if verdict == "keep control" else "keep control"
+            what = f"z of {name} at which going on is futile"
+            changes.append(Change(what=what, observed=comparison.z, needed=comparison.futility, verdict=other))
     for reading in readings:
         what = f"evidence of harm to {reading.metric} in {reading.treatment} (log e-value)"
         other = "continue" if reading.tripped else "roll back"

@@ -91,7 +91,9 @@ def _looks(declaration: Declaration, ledger: Ledger) -> list[tuple[str, str]]:
     """A chart for each treatment of a design with planned looks: its path, the boundaries planned and those used."""
     if not isinstance(declaration.design, PlannedLooks) or not ledger.looks:
         return []
-    planned = declaration.design.boundaries(declaration.level_per_treatment)
+    level = declaration.level_per_treatment
+    planned = declaration.design.boundaries(level)
+    futile, _ = declaration.design.with_futility(level, declaration.power)
     found = list[tuple[str, str]]()
     for treatment in declaration.treatments:
         seen = [c for look in ledger.looks for c in look.comparisons if c.treatment == treatment]
@@ -101,10 +103,12 @@ def _looks(declaration: Declaration, ledger: Ledger) -> list[tuple[str, str]]:
         lines = [charts.Line("planned", _finite_points(planned.fractions.tolist(), planned.upper.tolist()))]
         if declaration.design.sides == "two":
             lines.append(charts.Line("planned", _finite_points(planned.fractions.tolist(), planned.lower.tolist())))
-        for side in ("upper", "lower"):
-            used = [(c.fraction, bound) for c in seen if c.fraction and (bound := getattr(c, side)) is not None]
+        if futile is not None:
+            lines.append(charts.Line("planned", _finite_points(futile.fractions.tolist(), futile.lower.tolist())))
+        for bound, css in (("upper", "boundary"), ("lower", "boundary"), ("futility", "futility")):
+            used = [(c.fraction, value) for c in seen if c.fraction and (value := getattr(c, bound)) is not None]
             if used:
-                lines.append(charts.Line("boundary", used, marks=True))
+                lines.append(charts.Line(css, used, marks=True))
         lines.append(charts.Line("path", [(0.0, 0.0), *path], marks=True))
         chart = charts.looks(lines, "information, share of the plan", "evidence (z)")
         found.append((treatment, chart))

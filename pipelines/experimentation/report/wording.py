@@ -46,6 +46,9 @@ HEADLINES = {
     "continue": "Keep running: nothing is decided yet.",
 }
 
+ADVICE = "Better stop and keep {control}."
+"""Of a verdict that rests on futility."""
+
 
 def headline(declaration: Declaration, ledger: Ledger | None) -> str:
     """The verdict in a few words."""
@@ -53,6 +56,8 @@ def headline(declaration: Declaration, ledger: Ledger | None) -> str:
         return "Declared, not started."
     if not ledger.looks:
         return "Running: no look was taken yet."
+    if ledger.looks[-1].advises:
+        return ADVICE.format(control=declaration.control)
     winner = ledger.looks[-1].winner or ""
     return HEADLINES[ledger.verdict].format(winner=winner, control=declaration.control)
 

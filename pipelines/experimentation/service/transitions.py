@@ -36,6 +36,8 @@ def looked(standing: Standing, events: Events, at: float, now: float, by: str | 
     """
     ledger = started(standing)
     rollout = standing.rollout
+    if standing.closing is not None:
+        raise ExperimentError(f"{standing.declaration.name} was decided by {standing.closing.by}")
     if rollout is None:
         return standing.model_copy(update={"ledger": ledger.take_look(standing.declaration, events, at)})
     if rollout.position.over:

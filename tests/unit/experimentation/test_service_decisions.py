@@ -121,3 +121,21 @@ def test_a_skewed_split_is_never_a_verdict(service: Harness) -> None:
 @pytest.mark.parametrize("path", ["", "/report", "/reproduction"])
 def test_an_experiment_that_is_not_there_is_404(service: Harness, path: str) -> None:
     assert service.call("GET", f"/v1/experiments/nothing{path}").status_code == 404
+
+
+def test_advice_to_stop_for_futility_may_be_ignored_until_it_is_decided_on(service: Harness) -> None:
+    design = {"kind": "group-sequential", "looks": [0.4, 0.7, 1.0], "futility": {"spending": {"kind": "pocock"}}}
+    assert service.declare(design=design).status_code == 200
+    assert service.call("POST", f"{PATH}/start").status_code == 200
+    run(service, {"control": 0.3, "treatment": 0.27}, units=260)
+    advised = service.call("POST", f"{PATH}/looks").json()
+    assert (advised["verdict"], advised["state"]) == ("keep control", "concluded")
+    assert "advised, not required" in advised["reasons"][0]
+    assert "Better stop and keep control." in service.call("GET", f"{PATH}/report").text
+    run(service, {"control": 0.3, "treatment": 0.3}, units=100, day=2)
+    assert service.call("POST", f"{PATH}/looks").json()["looks"] == 2
+    assert service.call("GET", f"{PATH}/reproduction").json()["reproduced"]
+    assert service.call("POST", f"{PATH}/decision").json()["state"] == "decided"
+    refused = service.call("POST", f"{PATH}/looks")
+    assert refused.status_code == 409
+    assert "was decided by" in refused.json()["detail"]

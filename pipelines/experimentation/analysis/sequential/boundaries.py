@@ -50,7 +50,7 @@ def boundaries(
     """Efficacy boundaries at information `fractions`; `level` is the test's whole error, halved per side of two.
 
     With fractions that end below 1 only what the function allows by then is spent. There is no futility boundary
-    here: see `futility`. Raises ExperimentError for fractions out of order.
+    here: see `with_futility`. Raises ExperimentError for fractions out of order.
     """
     return from_spent(checked_fractions(fractions), spending.spent, level, sides)
 

@@ -43,33 +43,52 @@ def inflation(design: Boundaries, level: float, wanted_power: float, sides: Side
 
 
 def with_futility(
-    fractions: Sequence[float], level: float, spending: Spending, futility: Spending, wanted_power: float
+    fractions: Sequence[float],
+    level: float,
+    spending: Spending,
+    futility: Spending,
+    wanted_power: float,
+    sides: Sides = "upper",
 ) -> tuple[Boundaries, float]:
-    """One-sided design with a non-binding futility boundary, and the drift at which it has `wanted_power`.
+    """Design with a non-binding futility boundary in `lower`, and the drift at which it has `wanted_power`.
 
     The efficacy boundary ignores futility, so the level holds even if the team goes on in spite of it. The futility
     boundary spends the type II error by `futility` under the drift, which is found so that the two boundaries meet at
-    the last look.
+    the last look. Raises ExperimentError where no drift does, the error being spent too early.
     """
-    efficacy = boundaries(fractions, level, spending, "upper")
-    beta = 1 - wanted_power
+    efficacy = boundaries(fractions, level, spending, sides)
 
-    def lower_at(drift: float) -> Array:
-        state, t = recursion.start(drift), efficacy.fractions
-        spent = np.diff(futility.spent(t, beta), prepend=0.0)
-        lower = np.empty(len(t))
-        for k, information in enumerate(t):
-            lower[k] = _below_with(state, information, float(spent[k]))
-            if k + 1 < len(t):
-                lower[k] = min(lower[k], efficacy.upper[k])
-                state = recursion.advance(state, information, lower[k], efficacy.upper[k], t[k + 1])
-        return lower
+    def gap(drift: float) -> float:
+        return float(futility_boundary(efficacy, futility, 1 - wanted_power, drift)[-1] - efficacy.upper[-1])
 
     start = drift_for(efficacy, wanted_power)
-    drift = float(brentq(lambda d: lower_at(d)[-1] - efficacy.upper[-1], 0.8 * start, 2.0 * start, xtol=1e-10))
-    lower = lower_at(drift)
+    if not gap(0.8 * start) < 0 < gap(2.0 * start):
+        raise ExperimentError(
+            f"futility: {futility.kind} spends so much error so early that four times the data would not make up for "
+            "it; spend later, such as by kim-demets with a larger rho"
+        )
+    drift = float(brentq(gap, 0.8 * start, 2.0 * start, xtol=1e-10))
+    lower = np.minimum(futility_boundary(efficacy, futility, 1 - wanted_power, drift), efficacy.upper)
     lower[-1] = efficacy.upper[-1]
     return Boundaries(efficacy.fractions, efficacy.upper, lower, efficacy.spent), drift
+
+
+def futility_boundary(efficacy: Boundaries, futility: Spending, error: float, drift: float) -> Array:
+    """The z at and below which each look is futile: by then `futility` has spent its share of the type II `error`.
+
+    `drift` is the mean of Z at information fraction 1 that must not be missed; looks may lie anywhere up to there. The
+    last value is not held below the efficacy boundary, which a path that goes on must lie under.
+    """
+    state, t = recursion.start(drift), efficacy.fractions
+    spent = np.diff(futility.spent(t, error), prepend=0.0)
+    lower = np.empty(len(t))
+    for k, information in enumerate(t):
+        lower[k] = _below_with(state, information, float(spent[k]))
+        if k + 1 < len(t):
+            lower[k] = min(lower[k], efficacy.upper[k])
+            stop = max(float(lower[k]), float(efficacy.lower[k]))
+            state = recursion.advance(state, information, stop, efficacy.upper[k], t[k + 1])
+    return lower
 
 
 def _below_with(state: recursion.State, information: float, probability: float) -> float:
