@@ -12,12 +12,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.experimentation.analysis.estimates import Effect
-from pipelines.experimentation.decision.bounds import with_boundaries
+from pipelines.experimentation.decision.bounds import tested, with_boundaries
 from pipelines.experimentation.decision.declaration import Declaration, Interleaving
 from pipelines.experimentation.decision.effects import finite
 from pipelines.experimentation.decision.events import Events
 from pipelines.experimentation.decision.records import Change, Comparison, Look, Verdict
+from pipelines.experimentation.decision.returning import combined
 from pipelines.experimentation.decision.stream import Event
 from pipelines.experimentation.decision.verdict import changes, judge
 from pipelines.experimentation.errors import ExperimentError
@@ -89,7 +89,7 @@ def judged(declaration: Declaration, started_at: float, earlier: Sequence[Look],
     verdict: Verdict = "invalid"
     winner, reasons, needed = None, problems, list[Change]()
     if not problems:
-        found = _compare(declaration, events, usable)
+        found = _compare(declaration, earlier, events, usable, at)
         final = exhausted or (found.fraction or 0) >= 1
         comparisons = [with_boundaries(declaration, design, earlier, found, final=final)]
         may_ship = exhausted or days >= declaration.stop.minimum_days
@@ -160,21 +160,17 @@ def _problems(
     return problems
 
 
-def _compare(declaration: Declaration, events: Events, usable: NDArray[np.bool_]) -> Comparison:
-    """Mean over units of their figure; the values of either side are its parts, credit to one or the other."""
-    units, impressions = np.unique(events.unit, return_counts=True)
-    row, credit = np.searchsorted(units, events.outcome_unit[usable]), events.value[usable]
-    parts = [
-        np.bincount(row, weights=np.maximum(sign * credit, 0), minlength=len(units)) / impressions for sign in (1, -1)
-    ]
-    figures = parts[0] - parts[1]
-    if _design(declaration).test == "sign":
-        parts = [(sign * figures > NEGLIGIBLE).astype(np.float64) for sign in (1, -1)]
-        figures = parts[0] - parts[1]
-    found = _effect(parts[1], parts[0], figures)
+def _compare(
+    declaration: Declaration, earlier: Sequence[Look], events: Events, usable: NDArray[np.bool_], at: float
+) -> Comparison:
+    """The units' figures at this look, combined with those at the earlier ones that spent error."""
+    treatment = declaration.treatments[0]
+    moments = [*(past.at for past in tested(earlier, treatment)), at]
+    parts = np.stack([_parts(declaration, events, usable, moment) for moment in moments], axis=1)
+    found = combined(parts[0], parts[1])
     information = finite(found.information)
     return Comparison(
-        treatment=declaration.treatments[0],
+        treatment=treatment,
         control_value=finite(found.control),
         treatment_value=finite(found.treatment),
         difference=finite(found.difference),
@@ -185,18 +181,18 @@ def _compare(declaration: Declaration, events: Events, usable: NDArray[np.bool_]
     )
 
 
-def _effect(control: Floats, treatment: Floats, figures: Floats) -> Effect:
-    """Paired within units; the standard error is unknown below two units or without variance."""
-    count = len(figures)
-    error = float(figures.std(ddof=1)) / np.sqrt(count) if count > 1 else 0.0
-    return Effect(
-        control=np.asarray(control.mean()),
-        treatment=np.asarray(treatment.mean()),
-        difference=np.asarray(figures.mean()),
-        standard_error=np.asarray(error if error > 0 else np.nan),
-        degrees=np.asarray(float(count - 1)),
-        control_variance=np.asarray(np.nan),
-    )
+def _parts(declaration: Declaration, events: Events, usable: NDArray[np.bool_], moment: float) -> Floats:
+    """Each unit's credit to the control and to the treatment per impression by then; NaN before its first one."""
+    units, member = np.unique(events.unit, return_inverse=True)
+    impressions = np.bincount(member[events.at <= moment], minlength=len(units)).astype(np.float64)
+    clicked = usable & (events.outcome_at <= moment)
+    row, credit = np.searchsorted(units, events.outcome_unit[clicked]), events.value[clicked]
+    sums = [np.bincount(row, weights=np.maximum(sign * credit, 0), minlength=len(units)) for sign in (-1, 1)]
+    parts = np.stack(sums) / np.where(impressions > 0, impressions, np.nan)
+    if _design(declaration).test == "mean":
+        return parts
+    preferred = np.stack([parts[side] - parts[1 - side] > NEGLIGIBLE for side in (0, 1)])
+    return np.where(np.isnan(parts), np.nan, preferred)
 
 
 def _variants(declaration: Declaration) -> dict[Literal["a", "b"], str]:
