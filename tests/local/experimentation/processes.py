@@ -22,6 +22,7 @@ from pipelines.experimentation.service.tokens import Role, Tokens
 
 ROOT = Path(__file__).resolve().parents[3]
 STATE, EVENTS = "state", "events"
+UNIT_KEY = b"not a secret, only for the tests"
 
 
 def free_port() -> int:
@@ -110,7 +111,7 @@ class ServiceProcess:
             "AWS_SECRET_ACCESS_KEY": "local",
             "STATE_TABLE": STATE,
             "EVENTS_TABLE": EVENTS,
-            "UNIT_KEY": base64.b64encode(b"not a secret, only for the tests").decode(),
+            "UNIT_KEY": base64.b64encode(UNIT_KEY).decode(),
             "SETTLE_SECONDS": "0.2",
             "BIND_ADDRESS": "127.0.0.1",
             "PORT": str(self.port),
