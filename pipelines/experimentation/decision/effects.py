@@ -17,7 +17,7 @@ from pipelines.experimentation.analysis.estimates import (
 )
 from pipelines.experimentation.analysis.moments import Moments
 from pipelines.experimentation.decision.declaration import Metric
-from pipelines.experimentation.decision.events import Table
+from pipelines.experimentation.decision.table import Table
 from pipelines.experimentation.errors import ExperimentError
 
 Floats = NDArray[np.float64]

@@ -15,7 +15,7 @@ from pipelines.experimentation.decision.declaration import (
     RareEventGuardrail,
 )
 from pipelines.experimentation.decision.effects import effect
-from pipelines.experimentation.decision.events import Table
+from pipelines.experimentation.decision.table import Table
 
 
 class Reading(BaseModel):

@@ -13,11 +13,12 @@ from pipelines.experimentation.decision import interleaved
 from pipelines.experimentation.decision.bounds import with_boundaries
 from pipelines.experimentation.decision.declaration import Declaration
 from pipelines.experimentation.decision.effects import effect, finite
-from pipelines.experimentation.decision.events import Events, Table, tabulate
+from pipelines.experimentation.decision.events import Events
 from pipelines.experimentation.decision.guardrails import read, secondary, share_of
 from pipelines.experimentation.decision.records import Comparison, Look, Verdict
 from pipelines.experimentation.decision.segments import by_segment
 from pipelines.experimentation.decision.switchback import judged
+from pipelines.experimentation.decision.table import Table, tabulate
 from pipelines.experimentation.decision.verdict import changes, judge
 
 DAY = 86_400.0

@@ -11,7 +11,7 @@ from pipelines.experimentation.analysis.estimates import Effect
 from pipelines.experimentation.analysis.segments import heterogeneity
 from pipelines.experimentation.decision.declaration import Declaration
 from pipelines.experimentation.decision.effects import effect, finite
-from pipelines.experimentation.decision.events import Table
+from pipelines.experimentation.decision.table import Table
 from pipelines.experimentation.errors import ExperimentError
 
 MOST_VALUES = 12

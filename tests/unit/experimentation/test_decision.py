@@ -124,7 +124,7 @@ def test_a_mismatched_sample_ratio_is_invalid_and_shows_no_effect() -> None:
 def test_nan_outcomes_are_invalid() -> None:
     events = recorded(lift=0.06)
     look = after(outcome(events, events.unit[0], "spend", float("nan"), START + 14.5 * DAY), 15).looks[-1]
-    assert (look.verdict, look.reasons) == ("invalid", ("1 outcome values are NaN or infinite",))
+    assert (look.verdict, look.reasons) == ("invalid", ("1 outcome values are NaN, infinite or beyond 1e+100",))
 
 
 def test_an_undeclared_variant_is_invalid() -> None:
