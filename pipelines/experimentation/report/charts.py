@@ -138,8 +138,8 @@ def meters(rows: Sequence[tuple[str, float, bool]], limit_label: str) -> str:
     return _svg(height, spoken, parts)
 
 
-def shares(rows: Sequence[tuple[str, int, float]]) -> str:
-    """Observed units per variant as bars, with a mark where the declared weights put them."""
+def shares(rows: Sequence[tuple[str, int, float]], counted: str) -> str:
+    """How many (`counted`, such as units) each variant has as bars, with a mark where the declared weights put them."""
     total = sum(count for _, count, _ in rows) or 1
     height = 14 + 34 * len(rows)
     start, end = _LABELS, WIDTH - 150
@@ -152,8 +152,8 @@ def shares(rows: Sequence[tuple[str, int, float]]) -> str:
             f'<rect class="fine" x="{start}" y="{y}" width="{x(count / total) - start:.1f}" height="20" rx="3"/>'
         )
         parts.append(_vertical(x(expected), y - 4, y + 24, "limit"))
-        parts.append(_text(end + 12, y + 14, f"{count:,} units, {count / total:.2%}", "tick", "start"))
-    spoken = "; ".join(f"{name}: {count} units, expected {expected:.1%}" for name, count, expected in rows)
+        parts.append(_text(end + 12, y + 14, f"{count:,} {counted}, {count / total:.2%}", "tick", "start"))
+    spoken = "; ".join(f"{name}: {count} {counted}, expected {expected:.1%}" for name, count, expected in rows)
     return _svg(height, spoken, parts)
 
 

@@ -49,6 +49,7 @@ def render(
         guardrails=_guardrails(last),
         shares=_shares(declaration, last),
         health=wording.health(last) if last else [],
+        words=wording.Words.of_design(declaration),
         moment=wording.moment,
         now=now,
     )
@@ -130,4 +131,4 @@ def _shares(declaration: Declaration, last: Look | None) -> str:
     if last is None or not isinstance(declaration.design, PlannedLooks):
         return ""
     rows = [(name, last.units.get(name, 0), weight) for name, weight in declaration.variants.items()]
-    return charts.shares(rows)
+    return charts.shares(rows, wording.Words.of_design(declaration).counted)

@@ -33,6 +33,36 @@ class Measure:
         return "unknown" if number is None else f"{number * self.factor:+.3g}{points}"
 
 
+@dataclass(frozen=True)
+class Words:
+    """What differs between designs that split units and those in which every unit sees both sides."""
+
+    counted: str
+    """What a look counts by variant."""
+    bar: str
+    of: str
+    """What a variant's value belongs to it by."""
+    check: str
+    fits: str
+    differs: str
+
+    @classmethod
+    def of_design(cls, declaration: Declaration) -> "Words":
+        """Of an interleaving the lists are counted, and a coin is checked instead of a split."""
+        if declaration.design.kind == "interleaving":
+            fair = "The coin that decides which ranker begins a list"
+            return cls(
+                "lists",
+                "lists that each ranker began",
+                "credited to",
+                "coin check",
+                f"{fair} looks fair",
+                f"{fair} is not fair",
+            )
+        split = "The split {} the declared one"
+        return cls("units", "units seen", "with", "sample-ratio check", split.format("fits"), split.format("is not"))
+
+
 def moment(seconds: float) -> str:
     """A time in UTC, to the minute."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%-d %B %Y, %H:%M UTC")
@@ -84,8 +114,7 @@ def _effect(declaration: Declaration, found: Comparison) -> str:
         return f"{declaration.primary} of {found.treatment} cannot be compared yet."
     said = f"{declaration.primary} differs by {measure.difference(difference)} with {found.treatment}"
     if found.control_value is not None and found.treatment_value is not None:
-        new, old = measure.value(found.treatment_value), measure.value(found.control_value)
-        said = f"{declaration.primary} was {new} with {found.treatment} and {old} with {declaration.control}"
+        said = _levels(declaration, found, measure)
         said += f", a difference of {measure.difference(difference)}"
     if found.estimate is not None:
         said += " after allowing for the looks taken"
@@ -93,6 +122,16 @@ def _effect(declaration: Declaration, found: Comparison) -> str:
         low, high = (measure.difference(end) for end in found.interval)
         said += f"; the data fit anything from {low} to {high}"
     return sentence(said)
+
+
+def _levels(declaration: Declaration, found: Comparison, measure: Measure) -> str:
+    new, old = measure.value(found.treatment_value), measure.value(found.control_value)
+    design, treatment, control = declaration.design, found.treatment, declaration.control
+    if design.kind != "interleaving":
+        return f"{declaration.primary} was {new} with {treatment} and {old} with {control}"
+    if design.test == "sign":
+        return f"a share of {new} of all users clicked more for {treatment} and {old} more for {control}"
+    return f"clicks on merged lists credited {treatment} with {new} a list and {control} with {old}"
 
 
 def repeated_interval(comparison: Comparison, *, two_sided: bool) -> tuple[float, float] | None:

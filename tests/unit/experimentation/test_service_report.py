@@ -7,6 +7,8 @@ import pytest
 from pipelines.experimentation.decision import Ledger
 from pipelines.experimentation.report import charts, page
 from tests.unit.experimentation.test_decision import DAY, START, declared, recorded
+from tests.unit.experimentation.test_decision_interleaved import declared as interleaving
+from tests.unit.experimentation.test_decision_interleaved import recorded as impressions
 
 
 def rendered(days: float = 14, **data: float) -> tuple[str, Ledger]:
@@ -66,6 +68,30 @@ def test_what_people_wrote_cannot_become_markup() -> None:
     assert "Running: no look was taken yet." in html
 
 
+def test_an_interleaving_speaks_of_lists_and_credit_not_of_split_units() -> None:
+    declaration = interleaving()
+    ledger = Ledger.start(declaration, START).take_look(declaration, impressions(lift=0.2), START + 8 * DAY)
+    text = re.sub(r"<[^>]+>|\s+", " ", page.render(declaration, ledger, None, START + 9 * DAY).split("<body>")[1])
+    assert "Ship new." in text
+    assert "Clicks on merged lists credited new with" in text
+    assert "The coin that decides which ranker begins a list looks fair" in text
+    assert " units" not in text
+    assert "split" not in text
+
+
+def test_advice_to_stop_is_headed_as_advice_and_has_its_line_in_the_chart() -> None:
+    futility = {"spending": {"kind": "pocock"}}
+    declaration = declared(design={"kind": "group-sequential", "looks": [0.5, 1.0], "futility": futility})
+    ledger = Ledger.start(declaration, START).take_look(declaration, recorded(6_000, seed=4), START + 8 * DAY)
+    html = page.render(declaration, ledger, None, START + 9 * DAY)
+    assert "Better stop and keep control." in html
+    assert "Advice, not a must" in html
+    assert 'class="futility mark"' in html
+    approved = page.render(declaration, ledger.approve("ann", START + 8 * DAY), None, START + 9 * DAY)
+    assert "Advice, not a must" not in approved
+    assert "futility" not in rendered()[0].split("<body>")[1]
+
+
 @pytest.mark.parametrize(
     "chart",
     [
@@ -73,7 +99,7 @@ def test_what_people_wrote_cannot_become_markup() -> None:
         charts.effects([charts.Interval("a", 1e-9, -1e-9, 2e-9), charts.Interval("b", 3.0, 1.0, 1e6)], -0.1, "points"),
         charts.looks([charts.Line("path", [(0.0, 0.0), (1.7, 40.0)], marks=True)], "x", "y"),
         charts.meters([("m", -3.0, False), ("n", 90.0, True)], "limit"),
-        charts.shares([("control", 0, 0.5), ("treatment", 0, 0.5)]),
+        charts.shares([("control", 0, 0.5), ("treatment", 0, 0.5)], "units"),
     ],
 )
 def test_charts_of_odd_numbers_are_well_formed_and_stay_in_their_frame(chart: str) -> None:
