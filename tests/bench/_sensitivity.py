@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from pipelines.experimentation.interleaving import Balanced, Interleaved, Interleaver
+from pipelines.experimentation.interleaving import Balanced, Interleaved, Interleaver, PreferenceTest
 from tests.bench._movielens import LENGTH, SESSIONS, Floats, Ranked, click_probabilities
 
 POWER = (float(stats.norm.ppf(0.975)) + float(stats.norm.ppf(0.8))) ** 2
-DRAFTS = 16
+DRAFTS = 4
 Form = Literal["mean of users", "total", "ratio"]
 """Each user's mean per session; each user's total; the sum over users by their sessions (delta method)."""
 METRICS = ("clicks", "any_click", "reciprocal_rank")
@@ -30,12 +30,15 @@ class Moments(NamedTuple):
 
 
 class Scenario(NamedTuple):
-    """How often users come; A/B may use any of the forms."""
+    """How often users come; either side may use the best of its forms."""
 
     name: str
     sessions: NDArray[np.intp] | None
     """Of each user; None: one, drawn from all."""
     forms: tuple[Form, ...]
+    """Of A/B's metric."""
+    tests: tuple[Form, ...] = ("mean of users",)
+    """Of interleaving's credit, as `prefer` tests it."""
 
 
 class Needed(NamedTuple):
@@ -50,7 +53,8 @@ def scenarios(sessions: NDArray[np.intp]) -> list[Scenario]:
     return [
         Scenario("1 session", None, ("mean of users",)),
         Scenario(f"{SESSIONS} sessions", np.full_like(sessions, SESSIONS), ("mean of users",)),
-        Scenario("sessions by activity", sessions, ("mean of users", "total", "ratio")),
+        Scenario("sessions by activity", sessions, ("mean of users", "total", "ratio"), ("mean of users", "total")),
+        Scenario("sessions by activity, A/B by users' totals", sessions, ("total",), ("mean of users", "total")),
     ]
 
 
@@ -89,7 +93,8 @@ def interleaved_moments(method: Interleaver, a: Ranked, b: Ranked, liked: list[s
 
 
 def _worth(method: Interleaver, shown: Interleaved) -> Floats:
-    return np.array([method.credit(shown, [position]).difference for position in range(LENGTH)])
+    sides = shown.teams
+    return np.array([method.credit(shown, [p]).difference if sides[p] else 0.0 for p in range(LENGTH)])
 
 
 def spread(moments: Moments, scenario: Scenario, form: Form) -> tuple[float, float]:
@@ -109,9 +114,17 @@ def spread(moments: Moments, scenario: Scenario, form: Form) -> tuple[float, flo
 
 
 def interleaving_users(moments: Moments, scenario: Scenario) -> Needed:
-    """As `prefer` tests: the users' mean difference per impression, by its mean."""
-    mean, variance = spread(moments, scenario, "mean of users")
+    """By the form of the user's credit difference that needs fewest."""
+    form: Form = "total" if interleaving_test(moments, scenario) is PreferenceTest.TOTAL else "mean of users"
+    mean, variance = spread(moments, scenario, form)
     return Needed(POWER * variance / mean**2, float(np.sign(mean)))
+
+
+def interleaving_test(moments: Moments, scenario: Scenario) -> PreferenceTest:
+    """The test of `prefer` that is planned with."""
+    spreads = {form: spread(moments, scenario, form) for form in scenario.tests}
+    form = min(spreads, key=lambda each: spreads[each][1] / spreads[each][0] ** 2)
+    return PreferenceTest.TOTAL if form == "total" else PreferenceTest.MEAN
 
 
 def ab_users(a: Moments, b: Moments, scenario: Scenario, form: Form) -> Needed:
@@ -153,6 +166,7 @@ def compare(
             "ab_form": best[1],
             "ab_users": round(fewest.users),
             "interleaving_users": {name: round(each.users) for name, each in needed.items()},
+            "interleaving_test": {name: interleaving_test(each, plan).value for name, each in moments.items()},
             "times_fewer_users": times,
         }
     return found

@@ -18,14 +18,15 @@ Sessions = list[tuple[int, int]]
 
 
 def power(
-    method: Interleaver, a: Ranked, b: Ranked, liked: list[set[str]], plan: Scenario, row: dict[str, Any], size: int
+    method: Interleaver, a: Ranked, b: Ranked, liked: list[set[str]], plan: Scenario, row: dict[str, Any], name: str
 ) -> dict[str, Any]:
-    """Share of experiments that find the difference: interleaving with `size` users, A/B with the size in `row`."""
+    """Share of experiments that find the difference, each with the users and by the test in `row`."""
     generator = np.random.default_rng(2)
+    size, test = row["interleaving_users"][name], PreferenceTest(row["interleaving_test"][name])
     found_interleaving = found_ab = 0
     for _ in range(EXPERIMENTS):
         outcomes = _outcomes(method, a, b, liked, _visits(plan, len(liked), size, generator), generator)
-        found_interleaving += prefer(outcomes, PreferenceTest.MEAN).p_value <= 0.05
+        found_interleaving += prefer(outcomes, test).p_value <= 0.05
         sides = [
             _figures(side, plan, row["ab_metric"], row["ab_form"], row["ab_users"] // 2, generator) for side in (a, b)
         ]

@@ -3,8 +3,9 @@
 Two groups of pairs were declared before any was measured, and all are reported: four rather different rankers with each
 other, and versions of one ranker, which is what interleaving is mostly used for. A/B is given its most sensitive metric
 and form for each pair. Users come once, twenty times, or as often as their activity in the data says: ratings per user,
-and so sessions, are heavy-tailed (Harper and Konstan, The MovieLens Datasets, TiiS 2015). One pair of each group is
-checked by whole simulated experiments at the sizes found.
+and so sessions, are heavy-tailed (Harper and Konstan, The MovieLens Datasets, TiiS 2015). There A/B is judged once by
+the best of all forms and once by users' totals alone, which is how products are mostly judged. One pair of each group
+is checked by whole simulated experiments at the sizes found.
 """
 
 import sys
@@ -28,6 +29,7 @@ METHODS: dict[str, Interleaver] = {
     "team_draft": TeamDraft(LENGTH),
     "team_draft_without_common_prefix": TeamDraft(LENGTH, ignore_common_prefix=True),
     "competitive_pairs": CompetitivePairs(LENGTH),
+    "competitive_pairs_by_rank": CompetitivePairs(LENGTH, by_rank=True),
     "balanced": Balanced(LENGTH),
     "probabilistic": Probabilistic(LENGTH),
 }
@@ -104,14 +106,13 @@ def _summary(rows: dict[str, Any], plans: list[Scenario]) -> dict[str, Any]:
 
 
 def _checked(ranked: dict[str, Ranked], data: Ratings, groups: dict[str, Any], plans: list[Scenario]) -> dict[str, Any]:
-    """With competitive pairs, for users who come once and for users who come by activity."""
+    """With competitive pairs, a declaration's default, for users who come once and for users who come by activity."""
     found: dict[str, Any] = {}
     name = "competitive_pairs"
     for (a, b), rows in zip(CHECKED, groups.values(), strict=True):
         for plan in (plans[0], plans[2]):
             row = rows[f"{a} against {b}"][plan.name]
-            size = row["interleaving_users"][name]
-            print(f"  whole experiments: {a} against {b}, {plan.name}, {size} users", file=sys.stderr)
-            checked = power(METHODS[name], ranked[a], ranked[b], data.liked, plan, row, size)
+            print(f"  whole experiments: {a} against {b}, {plan.name}", file=sys.stderr)
+            checked = power(METHODS[name], ranked[a], ranked[b], data.liked, plan, row, name)
             found[f"{a} against {b}, {plan.name}"] = checked
     return found
