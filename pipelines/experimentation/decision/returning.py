@@ -2,8 +2,8 @@
 
 A unit's figure changes while it returns, and late units have fewer returns than early ones, so that plain means at two
 looks are correlated less than boundaries assume: repeated tests would be wrong too often. Of all weighted means of the
-looks so far, the one of least variance has independent increments, whatever the looks' covariance is, and its
-information never falls. Source: Van Lancker, Betz, Rosenblum, "Combining Covariate Adjustment with Group Sequential,
+looks so far, the one of least variance has independent increments, whatever the looks' covariance is; its information
+falls by no more than estimating one more weight costs. Source: Van Lancker, Betz, Rosenblum, "Combining Covariate Adjustment with Group Sequential,
 Information Adaptive Designs to Improve Randomized Trial Efficiency" (2022, arXiv:2201.12921); Kim and Tsiatis,
 "Independent Increments in Group Sequential Tests: A Review", SORT 44 (2020).
 """
@@ -49,7 +49,8 @@ def combined(control: Floats, treatment: Floats) -> Effect:
 def _for_weights(units: int, others: int) -> float:
     """What estimating the other looks' weights adds to the variance, and takes from its estimate, of normal figures.
 
-    Source: Lavenberg and Welch, "A Perspective on the Use of Control Variables", Management Science 27 (1981).
+    Source: Lavenberg and Welch, "A Perspective on the Use of Control Variables to Increase the Efficiency of Monte
+    Carlo Simulations", Management Science 27 (1981).
     """
     left = units - 1 - others
     return (units - 1) / left * (units - 2) / (left - 1) if others and left > 1 else 1.0

@@ -3,6 +3,7 @@ from math import nan
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from pipelines.experimentation.interleaving import (
     Balanced,
@@ -116,6 +117,31 @@ def test_counting_impressions_as_if_they_were_users_raises_false_alarms_and_summ
         naive += prefer([Outcome(o.impression, o.impression, "q", o.first, o.credit) for o in outcomes]).p_value <= 0.05
     assert proper / 150 <= 0.05 + 3 * (0.05 * 0.95 / 150) ** 0.5
     assert naive / 150 > 0.3
+
+
+def test_totals_are_tested_by_user_and_count_who_comes_often_for_more() -> None:
+    generator = np.random.default_rng(12)
+    outcomes: list[Outcome] = []
+    sums: list[float] = []
+    for user in range(60):
+        visits = generator.poisson(1.0, (1 + user % 5, 2)).astype(float).tolist()
+        sums.append(sum(a - b for a, b in visits))
+        outcomes += [
+            Outcome(f"{user}-{i}", str(user), "q", "a" if len(outcomes) % 2 else "b", Credit(*pair))
+            for i, pair in enumerate(visits)
+        ]
+    preference = prefer(outcomes, PreferenceTest.TOTAL)
+    expected = stats.ttest_1samp(sums, 0)
+    assert preference.p_value == pytest.approx(float(expected.pvalue))
+    assert preference.interval == pytest.approx(tuple(expected.confidence_interval()))
+    assert preference.p_value != pytest.approx(prefer(outcomes, PreferenceTest.MEAN).p_value)
+
+
+def test_totals_without_spread_are_flagged_and_show_nothing() -> None:
+    outcomes = [Outcome(str(i), str(i // 2), "q", "a" if i % 2 else "b", Credit(1.0, 0.0)) for i in range(80)]
+    preference = prefer(outcomes, PreferenceTest.TOTAL)
+    assert Flag.NO_VARIANCE in preference.flags
+    assert preference.p_value == 1
 
 
 def _coin_outcomes(first: Callable[[int, np.random.Generator], Side]) -> list[Outcome]:
