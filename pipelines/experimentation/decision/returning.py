@@ -3,9 +3,9 @@
 A unit's figure changes while it returns, and late units have fewer returns than early ones, so that plain means at two
 looks are correlated less than boundaries assume: repeated tests would be wrong too often. Of all weighted means of the
 looks so far, the one of least variance has independent increments, whatever the looks' covariance is; its information
-falls by no more than estimating one more weight costs. Source: Van Lancker, Betz, Rosenblum, "Combining Covariate Adjustment with Group Sequential,
-Information Adaptive Designs to Improve Randomized Trial Efficiency" (2022, arXiv:2201.12921); Kim and Tsiatis,
-"Independent Increments in Group Sequential Tests: A Review", SORT 44 (2020).
+falls by no more than estimating one more weight costs. Source: Van Lancker, Betz, Rosenblum, "Combining Covariate
+Adjustment with Group Sequential, Information Adaptive Designs to Improve Randomized Trial Efficiency" (2022,
+arXiv:2201.12921); Kim and Tsiatis, "Independent Increments in Group Sequential Tests: A Review", SORT 44 (2020).
 """
 
 import numpy as np
