@@ -20,6 +20,8 @@ from pipelines.experimentation.decision.ledger import Ledger, reproduce
 from pipelines.experimentation.decision.records import Comparison, Look
 from pipelines.experimentation.errors import ExperimentError
 from tests.unit.experimentation.test_decision import DAY, START, after, declared, recorded
+from tests.unit.experimentation.test_decision_interleaved import declared as interleaving
+from tests.unit.experimentation.test_decision_interleaved import recorded as impressions
 
 LEVEL, POWER = 0.05, 0.9
 FUTILITY = {"spending": {"kind": "kim-demets", "rho": 2}}
@@ -227,6 +229,15 @@ def test_one_futile_treatment_does_not_end_the_others() -> None:
     look = after(events, 6, declaration=several).looks[0]
     assert {c.treatment: c.futile for c in look.comparisons} == {"treatment": True, "other": False}
     assert look.verdict == "continue"
+
+
+def test_equal_rankers_are_advised_to_be_left_alone_and_a_better_one_is_not() -> None:
+    design = {"kind": "interleaving", "length": 6, "looks": [0.25, 0.5, 0.75, 1.0], "futility": FUTILITY}
+    declaration = interleaving(design=design)
+    equal = after(impressions(800), 3, declaration=declaration)
+    assert equal.looks[0].advises
+    assert reproduce(equal, impressions(800)) == []
+    assert after(impressions(800, lift=0.2), 3, declaration=declaration).verdict == "continue"
 
 
 def test_error_spent_too_early_is_refused() -> None:
