@@ -121,19 +121,24 @@ class Ledger(BaseModel):
 def reproduce(ledger: Ledger, events: Events) -> list[str]:
     """Take every look again from the stored events; each difference in words, an empty list when the record stands.
 
-    Numbers may differ in the ninth digit, since another machine may add in another order.
+    Numbers may differ in the ninth digit, since another machine may add in another order. A record from before a method
+    was corrected differs in that method's numbers.
     """
     again = Ledger.start(ledger.declaration, ledger.started_at)
     differences = list[str]()
     for recorded in ledger.looks:
         again = again.take_look(ledger.declaration, events, recorded.at)
-        differences += _differences(
-            f"look {recorded.number}", recorded.model_dump(mode="json"), again.looks[-1].model_dump(mode="json")
-        )
+        differences += _differences(f"look {recorded.number}", _document(recorded), _document(again.looks[-1]))
     for approval in ledger.approvals:
         if approval.record_digest != ledger.digest():
             differences.append(f"approval by {approval.by} is of another record")
     return differences
+
+
+def _document(look: Look) -> Mapping[str, object]:
+    """JSON; a flag that is 0 says as little as one that did not exist when the look was taken."""
+    flags = {name: count for name, count in look.flags.items() if count}
+    return look.model_copy(update={"flags": flags}).model_dump(mode="json")
 
 
 def _differences(path: str, recorded: object, found: object) -> list[str]:
