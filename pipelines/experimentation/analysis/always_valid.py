@@ -63,7 +63,7 @@ class MixtureTest:
 
     def p_value(self, effect: Effect) -> Array:
         """Always-valid p-value of one reading; the smallest so far is valid too."""
-        return np.exp(-np.maximum(self.log_e_value(effect.difference, effect.information), 0.0))
+        return np.exp(-np.maximum(self.log_e_value(effect.difference, effect.cautious_information), 0.0))
 
 
 def _one_sided_score(wanted: Array) -> Array:

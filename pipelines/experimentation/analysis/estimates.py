@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtr, stdtrit
+from scipy.special import ndtri, ndtri_exp, stdtr, stdtrit
+from scipy.stats import t as student
 
 from pipelines.experimentation.analysis.moments import Moments
 from pipelines.experimentation.errors import ExperimentError
@@ -37,6 +38,8 @@ class Effect:
     standard_error: Array
     degrees: Array
     control_variance: Array
+    pooled_error: Array | None = None
+    """Standard error if the units of both arms had one variance; None where only `standard_error` is known."""
 
     @property
     def information(self) -> Array:
@@ -44,14 +47,26 @@ class Effect:
         return 1 / self.standard_error**2
 
     @property
+    def cautious_error(self) -> Array:
+        """The larger of `standard_error` and `pooled_error`, for readings of arms that may still be small.
+
+        A small arm without an event of a rare kind has no variance of its own, and its estimate would look certain.
+        Arms of equal size, and large ones of equal variance, lose nothing.
+        """
+        return self.standard_error if self.pooled_error is None else np.maximum(self.standard_error, self.pooled_error)
+
+    @property
+    def cautious_information(self) -> Array:
+        """1 / `cautious_error`², what tests read at any moment are given."""
+        return 1 / self.cautious_error**2
+
+    @property
     def z(self) -> Array:
         """Difference over its standard error, brought from Student's t (Welch's degrees) to the normal scale.
 
         Keeps the p-value: with few clusters or periods the t statistic itself would be taken for too significant.
         """
-        statistic = self.difference / self.standard_error
-        tail = stdtr(self.degrees, -np.abs(statistic))
-        return np.where(self.degrees > 1e5, statistic, -np.sign(statistic) * ndtri(tail))
+        return _normal_scale(self.difference / self.standard_error, self.degrees)
 
     def interval(self, confidence: float = 0.95) -> tuple[Array, Array]:
         """Confidence interval for the difference, for a single, planned look."""
@@ -81,12 +96,17 @@ def ratio(arm: Moments) -> Level:
     """Sum of variable 0 over sum of variable 1, units being independent and the two dependent within a unit.
 
     Clustered users are the same thing: one row per cluster, variable 0 its sum and variable 1 its number of users.
+    The residuals of a ratio have n - 1 - cv² degrees of freedom, cv being the denominator's coefficient of variation:
+    exact where a unit's variance grows with its denominator (least squares through the origin), and what keeps the
+    standard error from being too small at a few dozen units or clusters. At most half of n - 1 is taken away.
     """
     numerator, denominator = arm.mean[..., 0], arm.mean[..., 1]
     with np.errstate(invalid="ignore", divide="ignore"):
         value = np.where(denominator != 0, numerator / denominator, np.nan)
         gradient = np.stack([1 / denominator, -value / denominator], axis=-1)
-    return Level(value, _quadratic(gradient, arm), arm.count - 1)
+        spread = arm.covariance[..., 1, 1] / denominator**2
+        degrees = arm.count - 1 - np.minimum(spread, (arm.count - 1) / 2)
+        return Level(value, _quadratic(gradient, arm) * (arm.count - 1) / degrees, degrees)
 
 
 def compare(control: Level, treatment: Level) -> Effect:
@@ -95,6 +115,9 @@ def compare(control: Level, treatment: Level) -> Effect:
         variance = control.variance + treatment.variance
         variance = np.where(variance > 0, variance, np.nan)
         degrees = variance**2 / (control.variance**2 / control.degrees + treatment.variance**2 / treatment.degrees)
+        first, second = control.degrees, treatment.degrees
+        unit_variance = (first**2 * control.variance + second**2 * treatment.variance) / (first + second)
+        pooled = np.where(unit_variance > 0, unit_variance, np.nan) * (1 / first + 1 / second)
     return Effect(
         control=control.value,
         treatment=treatment.value,
@@ -102,6 +125,7 @@ def compare(control: Level, treatment: Level) -> Effect:
         standard_error=np.sqrt(variance),
         degrees=degrees,
         control_variance=control.variance,
+        pooled_error=np.sqrt(pooled),
     )
 
 
@@ -187,6 +211,22 @@ def quantile(values: Array, probability: float, clusters: NDArray[np.intp] | Non
     high = ordered[min(n - 1, int(np.ceil(n * probability + reach)) - 1)]
     variance = ((high - low) / (2 * z)) ** 2
     return Level(np.asarray(value), np.asarray(variance), np.asarray(float(units - 1)))
+
+
+def _normal_scale(statistic: Array, degrees: Array) -> Array:
+    """Normal quantile of the p-value of a t statistic; NaN stays NaN, and what is finite stays finite.
+
+    Where the tail is too small for a float its logarithm is that of density over hazard, (d + t²) / ((d + 1) t) with d
+    the degrees of freedom: off by about 1 / t², which is then below .001.
+    """
+    far, degrees = np.broadcast_arrays(np.abs(statistic), degrees)
+    tail = stdtr(degrees, -far)
+    found = np.asarray(-ndtri(tail))
+    lost = tail < 1e-280
+    if lost.any():
+        t, d = far[lost], degrees[lost]
+        found[lost] = -ndtri_exp(student.logpdf(t, d) + np.log((d + t**2) / ((d + 1) * t)))
+    return np.where(degrees > 1e5, statistic, np.sign(statistic) * found)
 
 
 def _ratio_gradient(arm: Moments, first: int) -> Array:

@@ -90,24 +90,30 @@ def _quantile(outcome: str, probability: float, arm: Table) -> Level:
 
 
 def _combined(effects: list[Effect]) -> Effect:
-    """Average weighted by information, over the stages that have any."""
-    usable = [e for e in effects if np.isfinite(e.information)]
+    """Average weighted by information, over the stages that have any.
+
+    By the cautious one: a stage in which a small arm saw no event would otherwise outweigh all others.
+    """
+    usable = [e for e in effects if np.isfinite(e.cautious_information)]
     if not usable:
         return effects[-1]
-    weights = np.array([float(e.information) for e in usable])
+    weights = np.array([float(e.cautious_information) for e in usable])
     weights /= weights.sum()
 
     def average(values: list[Floats]) -> Floats:
         return np.asarray(sum(w * v for w, v in zip(weights, values, strict=True)), dtype=float)
 
-    variance = sum(w**2 * float(e.standard_error) ** 2 for w, e in zip(weights, usable, strict=True))
+    def error(errors: list[Floats]) -> Floats:
+        return np.asarray(np.sqrt(sum(w**2 * float(e) ** 2 for w, e in zip(weights, errors, strict=True))))
+
     return Effect(
         average([e.control for e in usable]),
         average([e.treatment for e in usable]),
         average([e.difference for e in usable]),
-        np.asarray(np.sqrt(variance)),
+        error([e.standard_error for e in usable]),
         np.asarray(sum(float(e.degrees) for e in usable)),
         average([w * e.control_variance for w, e in zip(weights, usable, strict=True)]),
+        error([e.cautious_error for e in usable]),
     )
 
 

@@ -75,7 +75,8 @@ def _always_valid(
     metric = declaration.metrics[guardrail.metric]
     found = effect(metric, table, declaration.control, treatment)
     harm = -metric.sign * float(found.difference)
-    evidence = float(MixtureTest(guardrail.mixing, "upper").log_e_value(harm - guardrail.margin, found.information))
+    test, beyond = MixtureTest(guardrail.mixing, "upper"), harm - guardrail.margin
+    evidence = float(test.log_e_value(beyond, found.cautious_information))
     if not math.isfinite(evidence):
         return None, 0.0, "no variance yet: the metric is the same for every unit"
     return harm, evidence, ""
