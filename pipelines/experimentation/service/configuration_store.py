@@ -22,7 +22,7 @@ from pipelines.experimentation.service.problems import conflict, unprocessable
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-PAYLOAD_BYTES = 350_000
+ENVELOPE_BYTES = 350_000
 """DynamoDB ends an item at 400 KB."""
 
 
@@ -53,8 +53,8 @@ class ConfigurationStore:
 
     def checked(self, namespace: str, envelope: Envelope, before: Envelope | None) -> Configuration:
         """The configuration inside, if it may follow the one in force; otherwise a ProblemError that says why not."""
-        if len(envelope.payload.encode()) > PAYLOAD_BYTES:
-            raise unprocessable(f"payload: {len(envelope.payload)} bytes, {PAYLOAD_BYTES} are allowed")
+        if (size := len(envelope.model_dump_json().encode())) > ENVELOPE_BYTES:
+            raise unprocessable(f"the envelope has {size} bytes as JSON, {ENVELOPE_BYTES} are allowed")
         try:
             configuration = verify(envelope, self._trusted, datetime.fromtimestamp(self._clock(), UTC))
         except (TamperedConfigurationError, StaleConfigurationError) as error:

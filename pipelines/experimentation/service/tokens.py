@@ -54,7 +54,7 @@ class Tokens:
 
     def __init__(self, client: "DynamoDBClient", table: str, clock: Callable[[], float] = time.time) -> None:
         self._client, self._table, self._clock = client, table, clock
-        self._cache = dict[str, tuple[float, Caller | None]]()
+        self._cache = dict[str, tuple[float, Caller]]()
 
     def issue(self, subject: str, roles: frozenset[Role], days: float = 90) -> str:
         """A new token, valid for `days`. Only the SHA-256 of its 256 random bits is stored."""
@@ -90,17 +90,20 @@ class Tokens:
     def caller(self, token: str) -> Caller | None:
         """Whose token this is; None for one that is malformed, unknown, revoked or expired."""
         now = self._clock()
-        name = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
-        known = self._cache.get(name)
-        if known is not None and known[0] > now:
-            return known[1]
+        if (caller := self.known(token)) is not None:
+            return caller
         form = _FORM.match(token)
         caller, until = self._read(form[1], form[2], now) if form else (None, 0.0)
         if caller is not None:
             if len(self._cache) >= _CACHED:
                 self._cache.clear()
-            self._cache[name] = (min(now + CACHE_SECONDS, until), caller)
+            self._cache[_name(token)] = (min(now + CACHE_SECONDS, until), caller)
         return caller
+
+    def known(self, token: str) -> Caller | None:
+        """Whose token this is, if that was asked lately; without a call of the store."""
+        until, caller = self._cache.get(_name(token), (0.0, None))
+        return caller if until > self._clock() else None
 
     def _read(self, identifier: str, secret: str, now: float) -> tuple[Caller | None, float]:
         with reading():
@@ -115,6 +118,10 @@ class Tokens:
             return None, 0.0
         roles = frozenset(Role(role) for role in item["roles"].get("SS", []))
         return Caller(item["subject"].get("S", ""), roles), expires
+
+
+def _name(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def main(arguments: list[str]) -> int:

@@ -1,10 +1,11 @@
 """Who is calling, and whether they may; and what the caller believes is in force."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from pipelines.experimentation.service.problems import ProblemError
@@ -14,7 +15,7 @@ from pipelines.experimentation.service.tokens import Caller, Role
 _bearer = HTTPBearer(auto_error=False, description="A token made by `tokens issue`.")
 
 
-def services(request: Request) -> Services:
+async def services(request: Request) -> Services:
     """The process's parts."""
     found: Services = request.app.state.services
     return found
@@ -23,14 +24,16 @@ def services(request: Request) -> Services:
 Parts = Annotated[Services, Depends(services)]
 
 
-def require(*roles: Role) -> Callable[..., Caller]:
+def require(*roles: Role) -> Callable[..., Awaitable[Caller]]:
     """A dependency that gives the caller; 401 without a valid token, 403 without one of `roles`."""
 
-    def check(parts: Parts, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Caller:
+    async def check(parts: Parts, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Caller:
         challenge = {"WWW-Authenticate": "Bearer"}
         if given is None:
             raise ProblemError(HTTPStatus.UNAUTHORIZED, "send `Authorization: Bearer <token>`", headers=challenge)
-        caller = parts.tokens.caller(given.credentials)
+        # Only who is not known yet costs a call of the store, and with it a thread.
+        caller = parts.tokens.known(given.credentials)
+        caller = caller or await run_in_threadpool(parts.tokens.caller, given.credentials)
         if caller is None:
             detail = "the token is unknown, revoked or expired; ask for a new one"
             raise ProblemError(HTTPStatus.UNAUTHORIZED, detail, headers=challenge)
