@@ -32,7 +32,7 @@ def effect(metric: Metric, table: Table, control: str, treatment: str) -> Effect
     too little beyond it.
     """
     stages = np.unique(table.stage)
-    if len(stages) == 1:
+    if len(stages) <= 1:
         return _one_stage(metric, table, control, treatment)
     return _combined([_one_stage(metric, table.select(table.stage == stage), control, treatment) for stage in stages])
 

@@ -28,7 +28,9 @@ def look(declaration: Declaration, started_at: float, earlier: Sequence[Look], e
     """Look at what had happened by `at`; nothing later is read.
 
     First the split and the data's health; if either fails the verdict is "invalid" and no effect is computed. Then
-    the guardrails, of which one that trips means "roll back". Then the primary metric against this look's boundaries.
+    the guardrails, of which one that trips means "roll back". Then the primary metric against this look's boundaries,
+    over the units whose window is over: a value that still grows would tie this look to the next in a way that the
+    boundaries do not know.
     A canary and a switchback are judged by `canary` and `switchback` instead of boundaries, an interleaving by
     `interleaved`, which looks at units that saw both variants.
     """
@@ -72,7 +74,8 @@ def look(declaration: Declaration, started_at: float, earlier: Sequence[Look], e
     if problems:
         return result("invalid", problems)
     readings = read(declaration, table)
-    comparisons = [compare_primary(declaration, table, treatment) for treatment in declaration.treatments]
+    whole = _whole(declaration, table, at)
+    comparisons = [compare_primary(declaration, whole, treatment) for treatment in declaration.treatments]
     if declaration.design.kind == "group-sequential":
         final = exhausted or all((c.fraction or 0) >= 1 for c in comparisons)
         comparisons = [
@@ -88,10 +91,18 @@ def look(declaration: Declaration, started_at: float, earlier: Sequence[Look], e
         guardrails=readings,
         winner=winner,
         final=final,
-        secondary=secondary(declaration, table),
-        segments=by_segment(declaration, table),
+        flags={**table.flags, "units whose window is not over": len(table.variant) - len(whole.variant)},
+        secondary=secondary(declaration, whole),
+        segments=by_segment(declaration, whole),
         would_have_changed=changes(comparisons, readings, split, verdict),
     )
+
+
+def _whole(declaration: Declaration, table: Table, at: float) -> Table:
+    """The units whose outcomes are all known by `at`; a canary does not wait for them."""
+    if declaration.window_hours is None or declaration.design.kind == "canary":
+        return table
+    return table.select(table.exposed <= at - declaration.window_hours * 3600)
 
 
 def _health(declaration: Declaration, table: Table) -> tuple[SampleRatio | None, list[str]]:
@@ -143,18 +154,21 @@ def _rounded(expected: dict[str, float]) -> dict[str, float]:
 
 
 def compare_primary(declaration: Declaration, table: Table, treatment: str) -> Comparison:
-    """The primary metric's effect and how much of the planned information it carries."""
+    """The primary metric's effect and how much of the planned information it carries; nothing while an arm is empty."""
     metric = declaration.metrics[declaration.primary]
     found = effect(metric, table, declaration.control, treatment)
+    known = {"control": found.control, "treatment": found.treatment, "difference": found.difference}
+    if not {declaration.control, treatment} <= set(table.variant.tolist()):
+        known = dict.fromkeys(known, np.asarray(np.nan))
     information = finite(found.information)
     fraction = None
     if declaration.design.kind == "group-sequential" and information is not None:
         fraction = information / declaration.maximum_information
     return Comparison(
         treatment=treatment,
-        control_value=finite(found.control),
-        treatment_value=finite(found.treatment),
-        difference=finite(found.difference),
+        control_value=finite(known["control"]),
+        treatment_value=finite(known["treatment"]),
+        difference=finite(known["difference"]),
         standard_error=finite(found.standard_error),
         z=finite(metric.sign * found.z),
         information=information,

@@ -15,6 +15,8 @@ class Table:
     """One row per unit exposed to exactly one variant, and what was set aside on the way."""
 
     variant: Texts
+    exposed: Floats
+    """When each unit was first exposed, seconds since the epoch."""
     stage: Indices
     cluster: Texts | None
     covariates: Mapping[str, Floats]
@@ -39,6 +41,7 @@ class Table:
             values[name] = (column[kept], position[owner[kept]])
         return Table(
             self.variant[rows],
+            self.exposed[rows],
             self.stage[rows],
             None if self.cluster is None else self.cluster[rows],
             {name: column[rows] for name, column in self.covariates.items()},
@@ -95,6 +98,7 @@ def tabulate(events: Events, declaration: Declaration) -> Table:
     stage = events.stage if events.stage is not None else np.zeros(len(events.unit), dtype=np.intp)
     return Table(
         events.variant[kept],
+        events.at[kept],
         stage[kept],
         events.cluster[kept] if declaration.clustered and events.cluster is not None else None,
         {name: column[kept] for name, column in events.covariates.items()},
