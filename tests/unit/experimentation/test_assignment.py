@@ -103,15 +103,17 @@ def test_places_every_unit_where_growthbooks_sdk_places_it(experiment: str) -> N
     assert [placed.variant(experiment, unit, attributes) for unit, attributes in units()] == GOLDEN[experiment]
 
 
-def test_another_process_with_another_hash_seed_places_alike() -> None:
+@pytest.mark.parametrize("extension", ["compiled", "hidden"])
+def test_another_process_with_another_hash_seed_places_alike_with_or_without_the_compiled_hash(extension: str) -> None:
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "if sys.argv[2] == 'hidden': sys.modules['fnv_hash_fast._fnv_impl'] = None\n"
         "from tests.unit.experimentation.placements import CONFIGURATION as c, units\n"
         "from pipelines.experimentation.assignment import Assigner\n"
         "import json; a = Assigner(c, clock=lambda: c.issued_at.timestamp() + 60)\n"
         "sys.stdout.write(json.dumps({e.key: [a.variant(e.key, *u) for u in units()] for e in c.experiments}))"
     )
-    command = [sys.executable, "-c", code, str(ROOT)]
+    command = [sys.executable, "-c", code, str(ROOT), extension]
     output = subprocess.run(command, env={"PYTHONHASHSEED": "1"}, capture_output=True, check=True, timeout=120).stdout
     assert json.loads(output) == GOLDEN
 
@@ -140,6 +142,55 @@ def test_layers_and_experiments_are_dealt_independently(one: str, other: str) ->
     names = [f"user-{i}" for i in range(200_000)]
     table = np.histogram2d(buckets(one, names), buckets(other, names), bins=20)[0]
     assert chi2_contingency(table).pvalue > 1e-4
+
+
+@given(
+    weights=st.lists(st.integers(1, 50), min_size=2, max_size=5),
+    ramp=st.lists(st.floats(0, 1), min_size=2, max_size=6),
+    names=st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=40),
+)
+def test_no_ramp_ever_moves_a_unit_that_was_in(weights: list[int], ramp: list[float], names: list[str]) -> None:
+    total = sum(weights)
+    variants = [Variant(name=f"v{i}", weight=weight / total) for i, weight in enumerate(weights)]
+    before: dict[str, str | None] = dict.fromkeys(names)
+    previous: Configuration | None = None
+    for version, coverage in enumerate([*sorted(ramp), 1.0], start=8):
+        configuration = one(variants=variants, coverage=coverage).model_copy(update={"version": version})
+        assert previous is None or reshuffles(previous, configuration) == []
+        placed = assigner(configuration)
+        now = {name: placed.variant("plain", name) for name in names}
+        assert all(now[name] == variant for name, variant in before.items() if variant is not None)
+        before, previous = now, configuration
+    assert None not in before.values()
+
+
+@pytest.mark.parametrize("unit", ["x" * 10_000, "\0", " ", "\ud800", "a\udfff-7", "e\u0301", "\u00e9", "𝄞" * 500])
+def test_any_identifier_but_the_empty_one_is_placed_as_its_utf_16_code_units_say(unit: str) -> None:
+    def fold(text: str) -> int:
+        state = 0x811C9DC5
+        data = text.encode("utf-16-le", "surrogatepass")
+        for i in range(0, len(data), 2):
+            state = (state ^ int.from_bytes(data[i : i + 2], "little")) * 0x01000193 % 2**32
+        return state
+
+    assert bucket("shop/plain", unit) == fold(str(fold("shop/plain" + unit))) % 10_000
+    assert ASSIGNER.variant("plain", unit) in ("control", "treatment")
+    overridden = one(overrides={override_digest("salt", unit): "treatment"})
+    assert assigner(overridden).explain("plain", unit).reason == "overridden"
+
+
+def test_placements_of_two_experiments_and_a_layer_are_uniform_and_independent_as_callers_see_them() -> None:
+    placed = assigner()
+    names = [f"user-{i}" for i in range(40_000)]
+    dealt = {key: [str(placed.variant(key, name)) for name in names] for key in ("plain", "seeded", "first", "older")}
+    assert chisquare(np.unique(dealt["plain"], return_counts=True)[1]).pvalue > 1e-4
+    seen = np.unique(dealt["seeded"], return_counts=True)[1]
+    assert chisquare(seen, np.array([0.1, 0.2, 0.7]) * len(names)).pvalue > 1e-4
+    for one_key, other in (("plain", "seeded"), ("plain", "first"), ("seeded", "first"), ("first", "older")):
+        rows, columns = (np.unique(dealt[key], return_inverse=True)[1] for key in (one_key, other))
+        table = np.zeros((rows.max() + 1, columns.max() + 1))
+        np.add.at(table, (rows, columns), 1)
+        assert chi2_contingency(table).pvalue > 1e-4, (one_key, other)
 
 
 def test_a_ramp_moves_nobody_who_was_in() -> None:

@@ -1,8 +1,11 @@
+from typing import Any, cast
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.power import NormalIndPower
 
 from pipelines.experimentation.analysis import sample_ratio
 from pipelines.experimentation.analysis.always_valid import MixtureTest
@@ -127,6 +130,27 @@ def test_no_variance_or_no_units_gives_nan_and_never_a_significance() -> None:
     assert np.isnan(compare_ratios(empty, empty).z)
 
 
+def test_an_arm_without_an_event_is_not_taken_for_certain() -> None:
+    control = Moments.of(np.repeat([1.0, 0.0], [20, 1_980]))
+    found = compare_means(control, Moments.of(np.zeros(100)))
+    assert found.z < -4  # what the arms' own variances say
+    assert found.difference / found.cautious_error == pytest.approx(-1.0, abs=0.05)  # one event was expected
+    assert found.cautious_information < found.information / 10
+    assert MixtureTest(0.01).p_value(found) == 1.0
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=3, max_size=20), st.lists(st.floats(-1e3, 1e3), min_size=3, max_size=20))
+def test_caution_never_adds_information_and_costs_arms_of_equal_size_none(
+    first: list[float], second: list[float]
+) -> None:
+    found = compare_means(Moments.of(first), Moments.of(second))
+    assert np.isnan(found.standard_error) or found.cautious_error >= found.standard_error
+    size = min(len(first), len(second))
+    equal = compare_means(Moments.of(first[:size]), Moments.of(second[:size]))
+    ratio = float(equal.cautious_error / equal.standard_error)
+    assert np.isnan(ratio) or ratio == pytest.approx(1.0, rel=1e-9)
+
+
 def test_nan_outcomes_and_thin_quantiles_are_errors() -> None:
     with pytest.raises(ExperimentError, match="2 outcome values are NaN"):
         Moments.of([1.0, float("nan"), float("inf")])
@@ -241,13 +265,28 @@ def test_planned_units_give_the_planned_power() -> None:
     )
 
 
+@pytest.mark.parametrize("power", [0.8, 0.95])
+@pytest.mark.parametrize("level", [0.05, 0.01])
+@pytest.mark.parametrize("share", [0.5, 0.1])
+def test_plans_of_one_look_agree_with_statsmodels(level: float, power: float, share: float) -> None:
+    """Its two-sided power counts the far side too, which adds less than one unit here."""
+    peer = cast(Any, NormalIndPower())
+    expected = peer.solve_power(0.1, alpha=level, power=power, ratio=share / (1 - share))
+    units = units_needed(0.1, 1.0, fixed_drift(level, power), share=share)
+    assert units == pytest.approx(expected / (1 - share), abs=1.5)
+    theirs = peer.power(0.1, units * (1 - share), level, ratio=share / (1 - share))
+    assert fixed_power(0.1, 1.0, units, level, share) == pytest.approx(theirs, abs=1e-9)
+
+
 def test_ratio_variance_agrees_with_the_delta_method_on_data() -> None:
     views = RNG.integers(1, 9, 5_000).astype(float)
     clicks = RNG.binomial(views.astype(int), 0.2).astype(float)
     moments = Moments.of(clicks, views)
     (a, b), (c, d) = moments.covariance.tolist()
     found = ratio_variance((float(moments.mean[0]), float(moments.mean[1])), ((a, b), (c, d)))
-    assert found == pytest.approx(5_000 * float(compare_ratios(moments, moments).standard_error) ** 2 / 2)
+    # An estimate divides by the degrees of freedom that its residuals leave, a plan knows of no sample.
+    left = (4_999 - d / float(moments.mean[1]) ** 2) / 4_999
+    assert found == pytest.approx(left * 5_000 * float(compare_ratios(moments, moments).standard_error) ** 2 / 2)
 
 
 @pytest.mark.parametrize(
