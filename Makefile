@@ -41,10 +41,11 @@ clean: ## remove everything that setup and up made
 	rm -rf $(VENV) .uv .mlp .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find pipelines -name .venv -type d -prune -exec rm -rf {} +
 
-lock: $(UV) ## resolve requirements.lock anew, here and in every image folder
+lock: setup ## resolve requirements.lock anew, here and in every image folder
 	$(UV) pip compile -q pyproject.toml --group dev --universal --generate-hashes --no-annotate --custom-compile-command "make lock" -o requirements.lock
 	@for lock in $(IMAGE_LOCKS); do \
 		(cd $$(dirname $$lock) && $(abspath $(UV)) pip compile -q pyproject.toml --universal --generate-hashes --no-annotate --custom-compile-command "make lock" -o requirements.lock) || exit 1; done
+	$(VENV)/bin/python -m tests.support.kafka lock
 
 $(UV): pyproject.toml
 	@echo "setup: uv $(UV_VERSION) into .uv"

@@ -49,11 +49,13 @@ def test_the_example_declaration_is_written_once_and_is_sound(tmp_path: Path) ->
 def test_an_experiment_is_run_from_the_command_line(service: Harness, tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     CliRunner().invoke(command, ["new", str(file)])
-    file.write_text(file.read_text().replace("minimum_effect: 0.005", "minimum_effect: 0.15").replace(": 7,", ": 0,"))
+    document = yaml.safe_load(file.read_text())
+    document |= {"minimum_effect": 0.15, "window_hours": 1, "stop": {"minimum_days": 0}}
+    file.write_text(yaml.safe_dump(document))
     assert mlp(service, "editor", "start", str(file)).exit_code == 0
     service.now[0] = START + DAY
     service.send(traffic(300, {"control": 0.1, "treatment": 0.6}, START + DAY - 100))
-    service.now[0] += 60
+    service.now[0] += 3600
     assert '"ship"' in mlp(service, "editor", "decide", "checkout-button", "--look").output
     digest = service.call("GET", "/v1/experiments/checkout-button").json()["record_digest"]
     refused = mlp(service, "editor", "decide", "checkout-button", "--approve", digest)
