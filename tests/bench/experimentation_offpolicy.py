@@ -93,7 +93,7 @@ def main() -> dict[str, Any]:
 
 
 def _direction(source: _Slice, by_position: Floats, truth: float) -> dict[str, Any]:
-    errors: dict[Estimator, list[float]] = {estimator: [] for estimator in Estimator}
+    errors: dict[str, list[float]] = {name: [] for name in (*Estimator, "switch, slope")}
     size = len(source.action)
     for seed in range(RUNS):
         rows = np.random.RandomState(seed).choice(np.arange(size), size=size, replace=True)
@@ -101,8 +101,11 @@ def _direction(source: _Slice, by_position: Floats, truth: float) -> dict[str, A
         model = _model(source, log, rows)
         # The log's clicks are 0 or 1: what SWITCH's bias bound needs to know.
         evaluation = evaluate(log, by_position[source.position[rows]], model=model, reward_range=(0.0, 1.0))
-        for estimator, estimate in evaluation.estimates.items():
-            errors[estimator].append(abs(estimate.value - truth) / truth)
+        by_slope = evaluate(
+            log, by_position[source.position[rows]], model=model, estimators=[Estimator.SWITCH], switch="slope"
+        )
+        for name, estimate in {**evaluation.estimates, "switch, slope": by_slope[Estimator.SWITCH]}.items():
+            errors[name].append(abs(estimate.value - truth) / truth)
     rows = np.arange(size)
     begun = time.perf_counter()
     whole = evaluate(source.log(rows), by_position[source.position])

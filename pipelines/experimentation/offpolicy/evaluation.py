@@ -3,15 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite, nan, sqrt
+from typing import Literal
 
 import numpy as np
 
-from pipelines.experimentation.offpolicy import intervals
+from pipelines.experimentation.offpolicy import intervals, thresholds
 from pipelines.experimentation.offpolicy.diagnostics import Diagnostics, Flag, diagnose
 from pipelines.experimentation.offpolicy.errors import LogError
 from pipelines.experimentation.offpolicy.intervals import Interval
 from pipelines.experimentation.offpolicy.log import Floats, LoggedDecisions, checked_target
-from pipelines.experimentation.offpolicy.scores import Estimator, Scores, scores, switch_threshold
+from pipelines.experimentation.offpolicy.scores import Estimator, Scores, scores
 
 _MODEL_FREE = (Estimator.IPS, Estimator.SNIPS)
 
@@ -50,7 +51,7 @@ class Evaluation:
 @dataclass(frozen=True, slots=True)
 class _Settings:
     clip: float | None
-    switch: float | None
+    switch: float | Literal["least-risk", "slope"]
     interval: Interval
     level: float
     seed: int
@@ -65,7 +66,7 @@ def evaluate(  # noqa: PLR0913 - every argument is part of the declaration, all 
     model: Floats | None = None,
     estimators: Sequence[Estimator] | None = None,
     clip: float | None = None,
-    switch: float | None = None,
+    switch: float | Literal["least-risk", "slope"] = "least-risk",
     interval: Interval = Interval.NORMAL,
     level: float = 0.95,
     reward_range: tuple[float, float] | None = None,
@@ -76,7 +77,7 @@ def evaluate(  # noqa: PLR0913 - every argument is part of the declaration, all 
 
     `target` (n, K) or (K,): its probabilities. `model` (n, K): predicted rewards, from `cross_fitted` or elsewhere, but
     not fitted on the same rows. `estimators`: by default all that the arguments allow. `clip`: cut weights here, which
-    every estimate then says; by default not. `switch`: SWITCH's threshold; by default the one of least estimated risk.
+    every estimate then says; by default not. `switch`: SWITCH's threshold, or the rule of `thresholds` that finds it.
     `reward_range` and `weight_bound`: known limits, required by the Bernstein interval (`clip` serves as the latter).
     Raises LogError for arguments that do not fit.
     """
@@ -106,11 +107,10 @@ def _estimate(
     settings: _Settings,
 ) -> Estimate:
     raw, weights = both_weights
-    threshold = settings.switch
-    if estimator is Estimator.SWITCH and threshold is None and model is not None:
-        low, high = settings.reward_range or (float(log.reward.min()), float(log.reward.max()))
-        threshold = switch_threshold(log, target, weights, model, high - low)
-    found = scores(estimator, log, target, weights, model, inf if threshold is None else threshold)
+    threshold = inf
+    if estimator is Estimator.SWITCH and model is not None:
+        threshold = _threshold(log, target, weights, model, settings)
+    found = scores(estimator, log, target, weights, model, threshold)
     cut = int(np.count_nonzero(raw > weights)) if estimator is not Estimator.DM else 0
     flags = set(diagnostics.flags)
     if cut:
@@ -135,6 +135,15 @@ def _estimate(
     )
 
 
+def _threshold(log: LoggedDecisions, target: Floats, weights: Floats, model: Floats, settings: _Settings) -> float:
+    if settings.switch == "slope":
+        return thresholds.slope(log, target, weights, model)
+    if settings.switch == "least-risk":
+        low, high = settings.reward_range or (float(log.reward.min()), float(log.reward.max()))
+        return thresholds.least_risk(log, target, weights, model, high - low)
+    return settings.switch
+
+
 def _interval(estimator: Estimator, found: Scores, settings: _Settings) -> tuple[float, float]:
     if settings.interval is Interval.NORMAL:
         return intervals.normal(found, settings.level)
@@ -152,7 +161,7 @@ def _span(estimator: Estimator, settings: _Settings) -> float:
         return high - low
     if estimator is Estimator.IPS:
         return weight * (max(high, 0.0) - min(low, 0.0))
-    if estimator is Estimator.SWITCH and settings.switch is not None:
+    if estimator is Estimator.SWITCH and not isinstance(settings.switch, str):
         weight = min(weight, settings.switch)
     return (1 + 2 * weight) * (high - low)
 
@@ -167,23 +176,16 @@ def _check(log: LoggedDecisions, model: Floats | None, estimators: Sequence[Esti
         problems.append(f"model: shape must be {shape} (rows, actions), got {model.shape}")
     elif model is not None and not bool(np.isfinite(model).all()):
         problems.append("model: all predicted rewards must be finite")
-    for name, bound in (("clip", settings.clip), ("switch", settings.switch), ("weight_bound", settings.weight_bound)):
+    switch = None if isinstance(settings.switch, str) else settings.switch
+    for name, bound in (("clip", settings.clip), ("switch", switch), ("weight_bound", settings.weight_bound)):
         if bound is not None and not bound > 0:
             problems.append(f"{name}: must be above 0, got {bound}")
+    if isinstance(settings.switch, str) and settings.switch not in ("least-risk", "slope"):
+        problems.append(f"switch: must be a number, 'least-risk' or 'slope', got {settings.switch!r}")
     if not 0 < settings.level < 1:
         problems.append(f"level: must be between 0 and 1, got {settings.level}")
     problems += _reward_range_problems(log, settings)
-    if settings.interval is Interval.BERNSTEIN:
-        if Estimator.SNIPS in estimators:
-            problems.append("estimators: the Bernstein interval is of means, and snips is a ratio; leave it out")
-        if settings.reward_range is None:
-            problems.append(
-                "reward_range: the Bernstein interval needs the least and largest possible reward; got none"
-            )
-        if settings.weight_bound is None and settings.clip is None:
-            problems.append(
-                "weight_bound: the Bernstein interval needs the largest possible weight, or a clip; got none"
-            )
+    problems += _bernstein_problems(estimators, settings)
     if problems:
         raise LogError(problems)
 
@@ -199,3 +201,16 @@ def _reward_range_problems(log: LoggedDecisions, settings: _Settings) -> list[st
             f"reward_range: the log holds rewards from {log.reward.min()} to {log.reward.max()}, outside {(low, high)}"
         ]
     return []
+
+
+def _bernstein_problems(estimators: Sequence[Estimator], settings: _Settings) -> list[str]:
+    if settings.interval is not Interval.BERNSTEIN:
+        return []
+    problems: list[str] = []
+    if Estimator.SNIPS in estimators:
+        problems.append("estimators: the Bernstein interval is of means, and snips is a ratio; leave it out")
+    if settings.reward_range is None:
+        problems.append("reward_range: the Bernstein interval needs the least and largest possible reward; got none")
+    if settings.weight_bound is None and settings.clip is None:
+        problems.append("weight_bound: the Bernstein interval needs the largest possible weight, or a clip; got none")
+    return problems

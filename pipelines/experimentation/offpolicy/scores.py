@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from math import inf
 
 import numpy as np
 
@@ -65,24 +64,3 @@ def scores(
     kept = weights if estimator is Estimator.DR else np.where(weights <= threshold, weights, 0.0)
     residual = log.reward - model[np.arange(len(log)), log.action]
     return Scores(direct + kept * residual, ones)
-
-
-def switch_threshold(log: LoggedDecisions, target: Floats, weights: Floats, model: Floats, reward_span: float) -> float:
-    """The threshold of least estimated variance plus squared bias bound (Wang et al. 2017, section 4).
-
-    The bias is at most the span of rewards times the target's probability of weights above the threshold: exact where
-    the log holds all probabilities, else estimated by the mean of the logged weights above it. Candidates are 30
-    quantiles of the weights, and infinity, which is DR: the usual outcome unless a few weights exceed the rows.
-    """
-    candidates = [*np.unique(np.quantile(weights, np.linspace(0, 1, 30))).tolist(), inf]
-
-    def mass(threshold: float) -> float:
-        if log.probabilities is not None:
-            return float(target[target > threshold * log.probabilities].sum()) / len(log) if threshold < inf else 0.0
-        return min(1.0, float(weights[weights > threshold].sum()) / len(log))
-
-    def risk(threshold: float) -> float:
-        numerator = scores(Estimator.SWITCH, log, target, weights, model, threshold).numerator
-        return float(numerator.var()) / len(log) + (reward_span * mass(threshold)) ** 2
-
-    return min(candidates, key=risk)
