@@ -1,9 +1,11 @@
 """Typed targeting conditions over a unit's attributes, and their translation to GrowthBook's condition language.
 
-A condition on an attribute that is absent, or whose value has another type, is false; `Not` of it is true.
+A condition on an attribute that is absent, or whose value has another type, is false; `Not` of it is true. GrowthBook's
+own operators convert types and take anything for a version, so the translations state the types they mean.
 """
 
 import operator
+import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Literal
 
@@ -12,6 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, Stri
 Scalar = StrictBool | StrictInt | StrictFloat | StrictStr
 Attributes = Mapping[str, str | float | bool]
 Predicate = Callable[[Attributes], bool]
+Attribute = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
+"""A name without dots, which GrowthBook reads as a path."""
+_PART = "(0|[1-9][0-9]{0,4})"
+_VERSION = rf"^{_PART}(\.{_PART})*"
+# Five digits and no leading zeros: GrowthBook compares versions as text padded to five places.
+_END = r"(?![\s\S])"
+# The end of the text in every language's regular expressions; Python's $ would let a newline follow.
 
 
 class _Condition(BaseModel):
@@ -22,24 +31,34 @@ class OneOf(_Condition):
     """The attribute equals one of the values; a boolean equals no number."""
 
     kind: Literal["one_of"] = "one_of"
-    attribute: str
+    attribute: Attribute
     values: tuple[Scalar, ...] = Field(min_length=1)
 
     def compile(self) -> Predicate:
         """A predicate over attributes."""
         name, allowed = self.attribute, frozenset((type(v) is bool, v) for v in self.values)
-        return lambda attributes: name in attributes and (type(attributes[name]) is bool, attributes[name]) in allowed
+
+        def holds(attributes: Attributes) -> bool:
+            got = attributes.get(name)
+            return isinstance(got, str | float | int) and (type(got) is bool, got) in allowed
+
+        return holds
 
     def growthbook(self) -> dict[str, object]:
-        """The same condition in GrowthBook's language."""
-        return {self.attribute: {"$in": list(self.values)}}
+        """The same condition in GrowthBook's language, type by type."""
+        kinds: dict[str, list[Scalar]] = {}
+        for value in self.values:
+            kind = "boolean" if isinstance(value, bool) else "string" if isinstance(value, str) else "number"
+            kinds.setdefault(kind, []).append(value)
+        typed = [{self.attribute: {"$type": kind, "$in": values}} for kind, values in sorted(kinds.items())]
+        return {"$or": typed}
 
 
 class Compare(_Condition):
     """A numeric attribute compared with a number."""
 
     kind: Literal["compare"] = "compare"
-    attribute: str
+    attribute: Attribute
     operator: Literal["gt", "gte", "lt", "lte"]
     value: float = Field(allow_inf_nan=False)
 
@@ -55,31 +74,39 @@ class Compare(_Condition):
         return holds
 
     def growthbook(self) -> dict[str, object]:
-        """The same condition in GrowthBook's language; `$exists` because an absent attribute counts as zero there."""
-        return {self.attribute: {"$exists": True, f"${self.operator}": self.value}}
+        """The same condition in GrowthBook's language, where an absent attribute counts as zero and "3" as 3."""
+        return {self.attribute: {"$type": "number", f"${self.operator}": self.value}}
 
 
 class AtLeastVersion(_Condition):
-    """A dotted version of whole numbers, such as 4.12.0, that is not older than `version`."""
+    """A dotted version of whole numbers, such as 4.12.0, that is not older than `version`; 4.2 and 4.2.0 are the same.
+
+    Numbers have at most five digits and no leading zeros.
+    """
 
     kind: Literal["at_least_version"] = "at_least_version"
-    attribute: str
-    version: str = Field(pattern=r"^\d+(\.\d+)*$")
+    attribute: Attribute
+    version: str = Field(pattern=_VERSION + "$")
 
     def compile(self) -> Predicate:
-        """A predicate over attributes; a version that is not dotted whole numbers does not match."""
-        name, wanted = self.attribute, _version(self.version)
+        """A predicate over attributes; a version of another form does not match."""
+        name, wanted, form = self.attribute, _numbers(self.version), re.compile(_VERSION + _END)
 
         def holds(attributes: Attributes) -> bool:
             got = attributes.get(name)
-            version = _version(got) if isinstance(got, str) else None
-            return version is not None and wanted is not None and version >= wanted
+            return isinstance(got, str) and form.match(got) is not None and _numbers(got) >= wanted
 
         return holds
 
     def growthbook(self) -> dict[str, object]:
-        """The same condition in GrowthBook's language."""
-        return {self.attribute: {"$vgte": self.version}}
+        """The same condition in GrowthBook's language.
+
+        There a version of three parts is greater than any of four that begins with them, as 1.0.0 is than 1.0.0-beta.
+        """
+        wanted = [str(number) for number in _numbers(self.version)] or ["0"]
+        least = ".".join([*wanted, "0"] if len(wanted) == 3 else wanted)
+        condition = {"$type": "string", "$regex": _VERSION + _END, "$vgte": least}
+        return {self.attribute: condition | ({"$vne": ".".join(wanted[:3])} if len(wanted) > 3 else {})}
 
 
 class All(_Condition):
@@ -137,11 +164,8 @@ AnyOf.model_rebuild()
 Not.model_rebuild()
 
 
-def _version(text: str) -> tuple[int, ...] | None:
-    parts = text.split(".")
-    if not all(part.isascii() and part.isdigit() for part in parts):
-        return None
-    numbers = [int(part) for part in parts]
+def _numbers(version: str) -> tuple[int, ...]:
+    numbers = [int(part) for part in version.split(".")]
     while numbers and numbers[-1] == 0:
         numbers.pop()
     return tuple(numbers)

@@ -110,7 +110,7 @@ class Configuration(_Model):
             raise ValueError(f"expires_at {self.expires_at} must be after issued_at {self.issued_at}")
         for what, names in (
             ("experiment", [experiment.key for experiment in self.experiments]),
-            ("seed", [self.seed(experiment) for experiment in self.experiments]),
+            ("seed", self._seeds()),
             ("holdout", [holdout.name for holdout in self.holdouts]),
         ):
             if len(set(names)) != len(names):
@@ -121,6 +121,12 @@ class Configuration(_Model):
                 raise ValueError(f"experiment {experiment.key}: unknown holdouts {unknown}; there are {sorted(known)}")
         self._check_layers()
         return self
+
+    def _seeds(self) -> list[str]:
+        # An experiment salted like a layer or a holdout would split units by the very number that let them in.
+        layers = {self.layer_seed(experiment.slot) for experiment in self.experiments if experiment.slot}
+        holdouts = {self.holdout_seed(holdout.name) for holdout in self.holdouts}
+        return [*(self.seed(experiment) for experiment in self.experiments), *layers, *holdouts]
 
     def _check_layers(self) -> None:
         slots = [(e.slot, e.key) for e in self.experiments if e.slot]

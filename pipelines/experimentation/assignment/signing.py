@@ -1,7 +1,6 @@
 """Signed envelopes: the issuer holds an Ed25519 private key (RFC 8032), callers only public keys."""
 
 import base64
-import binascii
 import hashlib
 import json
 from collections.abc import Mapping
@@ -58,10 +57,10 @@ def verify(envelope: Envelope, trusted: Mapping[str, Ed25519PublicKey], now: dat
     key = trusted.get(envelope.key_id)
     if key is None:
         raise TamperedConfigurationError(f"signed by unknown key {envelope.key_id}; trusted are {sorted(trusted)}")
-    payload = envelope.payload.encode()
     try:
+        payload = envelope.payload.encode()
         key.verify(base64.b64decode(envelope.signature, validate=True), _DOMAIN + payload)
-    except (InvalidSignature, binascii.Error):
+    except (InvalidSignature, ValueError):  # ValueError: not base64, not ASCII, or half a surrogate pair
         raise TamperedConfigurationError("the signature does not fit the configuration; fetch it again") from None
     try:
         configuration = Configuration.model_validate(json.loads(payload))

@@ -35,8 +35,22 @@ CONFIGURATION = Configuration(
                 )
             ),
         ),
+        *(
+            Experiment(
+                key=f"from-{version}", variants=HALVES, targeting=AtLeastVersion(attribute="build", version=version)
+            )
+            for version in ("0", "4.2.0", "4.2.1", "4.2.1.3")
+        ),
+        Experiment(key="one-or-gold", variants=HALVES, targeting=OneOf(attribute="tier", values=(1, "gold"))),
+        Experiment(key="true", variants=HALVES, targeting=OneOf(attribute="tier", values=(True,))),
+        Experiment(key="below-one", variants=HALVES, targeting=Compare(attribute="tier", operator="lt", value=1)),
     ),
 )
+BUILDS: tuple[str | float | bool, ...] = (
+    *("4.2.1", "4.2.1.0", "4.2.1.2", "4.2.1.5", "4.2.0.9", "4.2", "4.2.0", "5", "4", "4.10.0", "0", "0.0.0"),
+    *("4.2.1-beta", "v4.2.1", "04.3", "4.2.1\n", "123456.1", "new", "", ".", "٤.٣", 4.2, 5, True),
+)
+TIERS: tuple[str | float | bool, ...] = (1, True, "1", 1.0, 0, False, "0", "gold", "Gold", "", -0.5)
 
 
 def units() -> list[tuple[str, dict[str, str | float | bool]]]:
@@ -57,6 +71,9 @@ def units() -> list[tuple[str, dict[str, str | float | bool]]]:
                 "orders": i % 5,
                 "app": ("4.1.9", "4.2.0", "4.10")[i % 3 - 1],
                 "staff": i % 11 == 0,
+                # Every eleventh or so goes without.
+                **({"build": BUILDS[i % len(BUILDS)]} if i % 13 else {}),
+                **({"tier": TIERS[i % len(TIERS)]} if i % 7 else {}),
             },
         )
         for i, name in enumerate(names)
