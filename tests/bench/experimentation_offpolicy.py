@@ -6,6 +6,7 @@ known from its own log, and can be estimated from the other's. Protocol of the a
 is the relative error |estimate - truth| / truth.
 """
 
+import math
 import statistics
 import sys
 import time
@@ -17,7 +18,7 @@ import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
-from pipelines.experimentation.offpolicy import Estimator, LoggedDecisions, cross_fitted, evaluate
+from pipelines.experimentation.offpolicy import Estimate, Estimator, LoggedDecisions, cross_fitted, evaluate
 from tests.bench._peers import data_file
 
 Floats = NDArray[np.float64]
@@ -35,6 +36,12 @@ PUBLISHED = {
     "random to bts, February 2021": {"dm": 0.180305, "ips": 0.333113, "dr": 0.304421},
 }
 """examples/obd/README.md of st-tech/zr-obp at the two dates; 30 bootstrap samples of the same slice."""
+
+SLOPES: dict[str, tuple[float, ...] | None] = {
+    "switch, slope": None,
+    "switch, slope, the authors' thresholds": (10, 50, 100, 500, 1000, 5000, 10000, math.inf),
+}
+"""By the thresholds to choose among: our own, and those of the authors' evaluate_off_policy_estimators.py."""
 
 
 class _Slice:
@@ -93,7 +100,7 @@ def main() -> dict[str, Any]:
 
 
 def _direction(source: _Slice, by_position: Floats, truth: float) -> dict[str, Any]:
-    errors: dict[str, list[float]] = {name: [] for name in (*Estimator, "switch, slope")}
+    errors: dict[str, list[float]] = {name: [] for name in (*Estimator, *SLOPES)}
     size = len(source.action)
     for seed in range(RUNS):
         rows = np.random.RandomState(seed).choice(np.arange(size), size=size, replace=True)
@@ -101,10 +108,18 @@ def _direction(source: _Slice, by_position: Floats, truth: float) -> dict[str, A
         model = _model(source, log, rows)
         # The log's clicks are 0 or 1: what SWITCH's bias bound needs to know.
         evaluation = evaluate(log, by_position[source.position[rows]], model=model, reward_range=(0.0, 1.0))
-        by_slope = evaluate(
-            log, by_position[source.position[rows]], model=model, estimators=[Estimator.SWITCH], switch="slope"
-        )
-        for name, estimate in {**evaluation.estimates, "switch, slope": by_slope[Estimator.SWITCH]}.items():
+        found: dict[str, Estimate] = {str(name): estimate for name, estimate in evaluation.estimates.items()}
+        for name, among in SLOPES.items():
+            by_slope = evaluate(
+                log,
+                by_position[source.position[rows]],
+                model=model,
+                estimators=[Estimator.SWITCH],
+                switch="slope",
+                switch_among=among,
+            )
+            found[name] = by_slope[Estimator.SWITCH]
+        for name, estimate in found.items():
             errors[name].append(abs(estimate.value - truth) / truth)
     rows = np.arange(size)
     begun = time.perf_counter()

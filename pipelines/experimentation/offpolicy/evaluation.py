@@ -52,6 +52,7 @@ class Evaluation:
 class _Settings:
     clip: float | None
     switch: float | Literal["least-risk", "slope"]
+    switch_among: tuple[float, ...] | None
     interval: Interval
     level: float
     seed: int
@@ -67,6 +68,7 @@ def evaluate(  # noqa: PLR0913 - every argument is part of the declaration, all 
     estimators: Sequence[Estimator] | None = None,
     clip: float | None = None,
     switch: float | Literal["least-risk", "slope"] = "least-risk",
+    switch_among: Sequence[float] | None = None,
     interval: Interval = Interval.NORMAL,
     level: float = 0.95,
     reward_range: tuple[float, float] | None = None,
@@ -77,18 +79,21 @@ def evaluate(  # noqa: PLR0913 - every argument is part of the declaration, all 
 
     `target` (n, K) or (K,): its probabilities. `model` (n, K): predicted rewards, from `cross_fitted` or elsewhere, but
     not fitted on the same rows. `estimators`: by default all that the arguments allow. `clip`: cut weights here, which
-    every estimate then says; by default not. `switch`: SWITCH's threshold, or the rule of `thresholds` that finds it.
-    `reward_range` and `weight_bound`: known limits, required by the Bernstein interval (`clip` serves as the latter).
+    every estimate then says; by default not. `switch`: SWITCH's threshold, or the rule of `thresholds` that finds it,
+    `switch_among` these thresholds (by default 30 quantiles of the weights, and infinity).
+    `reward_range` and `weight_bound`: known limits, required by the Bernstein interval (`clip` serves as the latter);
+    the log must lie within them, and so must the model for that interval.
     Raises LogError for arguments that do not fit.
     """
     target = checked_target(log, target)
-    settings = _Settings(clip, switch, interval, level, seed, reward_range, weight_bound)
+    among = None if switch_among is None else tuple(switch_among)
+    settings = _Settings(clip, switch, among, interval, level, seed, reward_range, weight_bound)
     if estimators is None:
         possible = _MODEL_FREE if model is None else tuple(Estimator)
         estimators = [name for name in possible if (name, interval) != (Estimator.SNIPS, Interval.BERNSTEIN)]
-    _check(log, model, estimators, settings)
-    diagnostics = diagnose(log, target)
     raw = target[np.arange(len(log)), log.action] / log.propensity
+    _check(log, raw, model, estimators, settings)
+    diagnostics = diagnose(log, target)
     weights = raw if clip is None else np.minimum(raw, clip)
     estimates = {
         estimator: _estimate(estimator, log, target, (raw, weights), model, diagnostics, settings)
@@ -137,10 +142,10 @@ def _estimate(
 
 def _threshold(log: LoggedDecisions, target: Floats, weights: Floats, model: Floats, settings: _Settings) -> float:
     if settings.switch == "slope":
-        return thresholds.slope(log, target, weights, model)
+        return thresholds.slope(log, target, weights, model, settings.switch_among)
     if settings.switch == "least-risk":
         low, high = settings.reward_range or (float(log.reward.min()), float(log.reward.max()))
-        return thresholds.least_risk(log, target, weights, model, high - low)
+        return thresholds.least_risk(log, target, weights, model, high - low, settings.switch_among)
     return settings.switch
 
 
@@ -166,7 +171,13 @@ def _span(estimator: Estimator, settings: _Settings) -> float:
     return (1 + 2 * weight) * (high - low)
 
 
-def _check(log: LoggedDecisions, model: Floats | None, estimators: Sequence[Estimator], settings: _Settings) -> None:
+def _check(
+    log: LoggedDecisions,
+    weights: Floats,
+    model: Floats | None,
+    estimators: Sequence[Estimator],
+    settings: _Settings,
+) -> None:
     problems: list[str] = []
     needing = [str(estimator) for estimator in estimators if estimator not in _MODEL_FREE]
     shape = (len(log), len(log.actions))
@@ -182,10 +193,16 @@ def _check(log: LoggedDecisions, model: Floats | None, estimators: Sequence[Esti
             problems.append(f"{name}: must be above 0, got {bound}")
     if isinstance(settings.switch, str) and settings.switch not in ("least-risk", "slope"):
         problems.append(f"switch: must be a number, 'least-risk' or 'slope', got {settings.switch!r}")
+    if settings.switch_among is not None and not (settings.switch_among and all(t > 0 for t in settings.switch_among)):
+        problems.append(f"switch_among: must be thresholds above 0, at least one; got {settings.switch_among}")
     if not 0 < settings.level < 1:
         problems.append(f"level: must be between 0 and 1, got {settings.level}")
     problems += _reward_range_problems(log, settings)
-    problems += _bernstein_problems(estimators, settings)
+    if settings.weight_bound is not None and float(weights.max()) > settings.weight_bound:
+        problems.append(
+            f"weight_bound: no weight may exceed it; got {settings.weight_bound}, the log holds {weights.max():g}"
+        )
+    problems += _bernstein_problems(model, estimators, settings)
     if problems:
         raise LogError(problems)
 
@@ -203,7 +220,7 @@ def _reward_range_problems(log: LoggedDecisions, settings: _Settings) -> list[st
     return []
 
 
-def _bernstein_problems(estimators: Sequence[Estimator], settings: _Settings) -> list[str]:
+def _bernstein_problems(model: Floats | None, estimators: Sequence[Estimator], settings: _Settings) -> list[str]:
     if settings.interval is not Interval.BERNSTEIN:
         return []
     problems: list[str] = []
@@ -211,6 +228,11 @@ def _bernstein_problems(estimators: Sequence[Estimator], settings: _Settings) ->
         problems.append("estimators: the Bernstein interval is of means, and snips is a ratio; leave it out")
     if settings.reward_range is None:
         problems.append("reward_range: the Bernstein interval needs the least and largest possible reward; got none")
+    elif model is not None and (model.min() < settings.reward_range[0] or model.max() > settings.reward_range[1]):
+        problems.append(
+            f"model: the Bernstein interval needs predictions within reward_range {settings.reward_range}; got "
+            f"{model.min():g} to {model.max():g}; cut them with numpy.clip"
+        )
     if settings.weight_bound is None and settings.clip is None:
         problems.append("weight_bound: the Bernstein interval needs the largest possible weight, or a clip; got none")
     return problems

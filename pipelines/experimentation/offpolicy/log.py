@@ -69,9 +69,9 @@ class LoggedDecisions:
     def from_pandas(cls, frame: pd.DataFrame, actions: Sequence[str]) -> "LoggedDecisions":
         """The log in a frame with the columns of `SCHEMA`; `actions` are all that the logging policy could choose.
 
-        Raises LogError naming all problems: empty, a column missing or unknown, a decision twice, an unknown action, a
-        propensity outside (0, 1], a reward that is missing or not finite, probabilities that do not sum to one or
-        contradict the propensity.
+        Raises LogError naming all problems: empty, a column missing or unknown, a decision twice or unnamed, an unknown
+        action, a propensity outside (0, 1], a reward that is missing or not finite, probabilities that do not sum to
+        one or contradict the propensity.
         """
         _check_columns(frame, actions)
         positions = {action: position for position, action in enumerate(actions)}
@@ -82,6 +82,7 @@ class LoggedDecisions:
         rows.report(
             "decision", frame["decision"].duplicated().to_numpy(), "appears twice; log each once", frame["decision"]
         )
+        rows.report("decision", frame["decision"].isna().to_numpy(), "must be named", frame["decision"])
         rows.report("action", action < 0, f"must be one of {sorted(positions)}", frame["action"])
         rows.report("propensity", ~((propensity > 0) & (propensity <= 1)), "must be above 0 and at most 1", propensity)
         rows.report(

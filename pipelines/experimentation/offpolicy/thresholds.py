@@ -1,8 +1,9 @@
 """SWITCH's threshold from the data: two rules, of which one is declared beforehand.
 
-Candidates are 30 quantiles of the logged weights, and infinity, which is DR.
+So are the thresholds they choose `among`, by default 30 quantiles of the logged weights, and infinity, which is DR.
 """
 
+from collections.abc import Sequence
 from math import inf, sqrt
 
 import numpy as np
@@ -15,7 +16,14 @@ _OTHERS = sqrt(6) - 1
 _CONFIDENCE = 0.95
 
 
-def least_risk(log: LoggedDecisions, target: Floats, weights: Floats, model: Floats, reward_span: float) -> float:
+def least_risk(
+    log: LoggedDecisions,
+    target: Floats,
+    weights: Floats,
+    model: Floats,
+    reward_span: float,
+    among: Sequence[float] | None = None,
+) -> float:
     """The threshold of least estimated variance plus squared bias bound (Wang et al. 2017, section 4).
 
     The bias is at most the span of rewards times the target's probability of weights above the threshold: exact where
@@ -32,10 +40,12 @@ def least_risk(log: LoggedDecisions, target: Floats, weights: Floats, model: Flo
         numerator = scores(Estimator.SWITCH, log, target, weights, model, threshold).numerator
         return float(numerator.var()) / len(log) + (reward_span * mass(threshold)) ** 2
 
-    return min(_candidates(weights), key=risk)
+    return min(among or _candidates(weights), key=risk)
 
 
-def slope(log: LoggedDecisions, target: Floats, weights: Floats, model: Floats) -> float:
+def slope(
+    log: LoggedDecisions, target: Floats, weights: Floats, model: Floats, among: Sequence[float] | None = None
+) -> float:
     """The threshold of least spread whose estimate no less biased one contradicts: SLOPE.
 
     Su, Srinath, Krishnamurthy (ICML 2020), in the form of Tucker, Lee (2021): in order of falling half-width of a 95 %
@@ -44,7 +54,7 @@ def slope(log: LoggedDecisions, target: Floats, weights: Floats, model: Floats) 
     which SWITCH's order of thresholds makes plausible and nothing proves.
     """
     ranked = list[tuple[float, float, float]]()
-    for threshold in _candidates(weights):
+    for threshold in among or _candidates(weights):
         numerator = scores(Estimator.SWITCH, log, target, weights, model, threshold).numerator
         error = float(numerator.std(ddof=1)) / sqrt(len(log)) if len(log) > 1 else inf
         ranked.append((float(t.ppf((1 + _CONFIDENCE) / 2, max(1, len(log) - 1))) * error, threshold, numerator.mean()))

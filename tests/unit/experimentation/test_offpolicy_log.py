@@ -60,6 +60,7 @@ def test_a_table_of_the_schema_is_read() -> None:
         ({"reward": [1.0, inf, 1.0]}, "reward: must be a finite number.* got inf in decision '2'"),
         ({"reward": [1.0, None, "many"]}, r"reward: must be a finite number.* \(2 such rows\)"),
         ({"action": ["x", "w", "x"]}, r"action: must be one of \['x', 'y'\]; got w in decision '2'"),
+        ({"decision": ["1", None, "3"]}, "decision: must be named; got None in decision None"),
         ({"decision": ["1", "2", "1"]}, "decision: appears twice; log each once; got 1 in decision '1'"),
         (
             {"probabilities": [[0.5, 0.5], [0.5, 0.4], [0.25, 0.75]]},
@@ -126,6 +127,18 @@ def test_a_target_that_is_no_distribution_is_refused(target: list[float], messag
         ({"interval": Interval.BERNSTEIN}, "reward_range: the Bernstein interval needs"),
         ({"interval": Interval.BERNSTEIN, "reward_range": (0.0, 1.0)}, "weight_bound: the Bernstein interval needs"),
         ({"interval": Interval.BERNSTEIN, "estimators": [Estimator.SNIPS]}, "snips is a ratio"),
+        ({"switch_among": []}, r"switch_among: must be thresholds above 0, at least one; got \(\)"),
+        ({"switch_among": [1.0, nan]}, "switch_among: must be thresholds above 0"),
+        ({"weight_bound": 1.5}, "weight_bound: no weight may exceed it; got 1.5, the log holds 2"),
+        (
+            {
+                "interval": Interval.BERNSTEIN,
+                "reward_range": (0.0, 1.0),
+                "weight_bound": 2.0,
+                "model": np.full((3, 2), -0.1),
+            },
+            r"model: the Bernstein interval needs predictions within reward_range \(0.0, 1.0\); got -0.1 to -0.1",
+        ),
         ({"reward_range": (0.0, 0.5)}, "the log holds rewards from 0.0 to 1.0, outside"),
         ({"reward_range": (1.0, 0.0)}, "reward_range: must be two finite numbers"),
     ],

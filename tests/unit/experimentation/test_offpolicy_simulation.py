@@ -1,6 +1,7 @@
 """Off-policy estimates in simulation: unbiased within three standard errors, and SWITCH's two rules at work."""
 
 from math import sqrt
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -81,6 +82,14 @@ def test_slope_drops_huge_weights_where_the_model_is_right_and_keeps_them_where_
     assert kept.threshold is not None
     assert kept.threshold >= 45
     assert abs(kept.value - truth) < 4 * kept.standard_error
+
+
+@pytest.mark.parametrize("rule", ["slope", "least-risk"])
+def test_a_rule_chooses_among_the_declared_thresholds_alone(rule: Literal["slope", "least-risk"]) -> None:
+    log, right = heavy(np.random.default_rng(36), 1.0)
+    for among in ([3.0], [60.0], [3.0, 60.0]):
+        found = evaluate(log, np.array([0.1, 0.0, 0.9]), model=right, switch=rule, switch_among=among)
+        assert found[Estimator.SWITCH].threshold in among
 
 
 def test_an_unknown_rule_for_the_threshold_is_an_error() -> None:
