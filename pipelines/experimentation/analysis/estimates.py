@@ -142,18 +142,25 @@ def compare_ratios(control: Moments, treatment: Moments) -> Effect:
 def compare_adjusted_means(control: Moments, treatment: Moments) -> Effect:
     """CUPED: effect on the mean of variable 0, adjusted by the covariates in variables 1… measured before exposure.
 
-    One coefficient vector, from the pooled within-arm covariance, serves both arms; its estimation changes the
-    variance only to second order. A covariate without variance is dropped. A covariate that the treatment affects
+    One coefficient vector, from the pooled within-arm covariance, serves both arms. What its estimation costs is in the
+    standard error as in an analysis of covariance: the degrees of freedom it takes, and the more the further apart the
+    arms' covariates happen to lie. A covariate without variance is dropped. A covariate that the treatment affects
     biases the result.
     """
     pooled = control.scatter + treatment.scatter
-    coefficients = (np.linalg.pinv(pooled[..., 1:, 1:], hermitian=True) @ pooled[..., 1:, :1])[..., 0]
-    centre = control.merge(treatment).mean[..., 1:]
+    inverse = np.linalg.pinv(pooled[..., 1:, 1:], hermitian=True).astype(float, copy=False)
+    coefficients = (inverse @ pooled[..., 1:, :1])[..., 0]
+    lost = np.linalg.matrix_rank(pooled[..., 1:, 1:], hermitian=True)
+    gap, centre = treatment.mean[..., 1:] - control.mean[..., 1:], control.merge(treatment).mean[..., 1:]
     gradient = np.concatenate([np.ones((*coefficients.shape[:-1], 1)), -coefficients], axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        left = control.count + treatment.count - 2
+        cost = left / np.where(left > lost, left - lost, np.nan)
+        cost = cost * (1 + _form(gap, inverse, gap) / (1 / control.count + 1 / treatment.count))
 
     def level(arm: Moments) -> Level:
         value = arm.mean[..., 0] - ((arm.mean[..., 1:] - centre) * coefficients).sum(axis=-1)
-        return Level(value, _quadratic(gradient, arm), arm.count - 1 - coefficients.shape[-1])
+        return Level(value, cost * _quadratic(gradient, arm), arm.count - 1 - lost)
 
     return compare(level(control), level(treatment))
 

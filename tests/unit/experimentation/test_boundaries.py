@@ -13,6 +13,7 @@ from pipelines.experimentation.analysis.sequential import (
     OBrienFleming,
     Pocock,
     Spending,
+    after_stopping,
     boundaries,
     constant_shape,
     drift_for,
@@ -35,6 +36,29 @@ def test_the_second_boundary_agrees_with_adaptive_quadrature() -> None:
 
     spent = quad(crosses_second, -float(first), float(first), epsabs=1e-15, epsrel=1e-12)[0]
     assert spent == pytest.approx(design.spent[1] - design.spent[0], rel=1e-9)
+
+
+@pytest.mark.parametrize("z", [-3.0, 0.4, 2.3, 3.5])
+def test_inference_after_the_second_look_agrees_with_adaptive_quadrature(z: float) -> None:
+    design, (first, second) = boundaries(FIFTHS, 0.05, Pocock()), (3.0, 5.0)
+    upper = float(design.upper[0])
+    found = after_stopping([first, second], design, z, 0.9)
+
+    def further_up(effect: float) -> float:
+        """Stopped above at the first look, or went on and ended above z."""
+
+        def goes_on(x: float) -> float:
+            needed = z * np.sqrt(second) - x * np.sqrt(first) - effect * (second - first)
+            density = np.exp(-((x - effect * np.sqrt(first)) ** 2) / 2) / np.sqrt(2 * np.pi)
+            return float(density * ndtr(-needed / np.sqrt(second - first)))
+
+        stopped = float(ndtr(effect * np.sqrt(first) - upper))
+        return stopped + quad(goes_on, -upper, upper, epsabs=1e-13)[0]
+
+    assert [further_up(e) for e in (found.low, found.estimate, found.high)] == pytest.approx(
+        [0.05, 0.5, 0.95], abs=1e-8
+    )
+    assert found.p_value == pytest.approx(2 * min(further_up(0), 1 - further_up(0)), rel=1e-8)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""Estimates where figures get extreme: far tails, weak controls; and sample ratios of arms with few units."""
+"""Estimates where figures get extreme: far tails, weak controls, few units; and sample ratios of small arms."""
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -6,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, norm
 from scipy.stats import t as student
+from statsmodels.regression.linear_model import OLS
 
 from pipelines.experimentation.analysis import sample_ratio
-from pipelines.experimentation.analysis.estimates import Effect, compare_means
+from pipelines.experimentation.analysis.estimates import Effect, compare_adjusted_means, compare_means
 from pipelines.experimentation.analysis.moments import Moments
 
 
@@ -62,6 +65,23 @@ def test_fiellers_limits_solve_their_equation_or_are_nan(
     assert limits[0] <= float(found.treatment / found.control) - 1 <= limits[1]
 
 
+@pytest.mark.parametrize("covariates", [1, 3])
+def test_adjusted_means_of_equal_arms_are_an_analysis_of_covariance(covariates: int) -> None:
+    generator, units = np.random.default_rng(42), 16
+    before, treated = generator.standard_normal((units, covariates)), np.arange(units) % 2
+    after = before @ np.arange(1, covariates + 1) + 0.3 * treated + generator.standard_normal(units)
+    least_squares: Any = OLS(after, np.column_stack([np.ones(units), treated, before]))
+    fitted = least_squares.fit()
+    found = compare_adjusted_means(*(Moments.of(after[treated == a], *before[treated == a].T) for a in (0, 1)))
+    assert found.difference == pytest.approx(fitted.params[1], rel=1e-9)
+    assert found.standard_error == pytest.approx(fitted.bse[1], rel=1e-9)
+
+
+def test_more_covariates_than_units_can_carry_give_no_estimate() -> None:
+    arms = [Moments.of(*np.random.default_rng(i).standard_normal((5, 3))) for i in (1, 2)]
+    assert np.isnan(compare_adjusted_means(*arms).z)
+
+
 @pytest.mark.parametrize("share", [0.5, 0.1, 0.01])
 @pytest.mark.parametrize("units", [20, 200, 3_000])
 def test_a_healthy_split_is_a_mismatch_no_oftener_than_the_level_however_few_the_units(
@@ -83,6 +103,14 @@ def test_small_arms_of_three_keep_the_level_too_and_a_missing_arm_is_found() -> 
     alarms = sum(sample_ratio.check(dict(zip("abc", row.tolist(), strict=True)), weights).mismatch for row in drawn)
     assert alarms <= 4_000 * sample_ratio.LEVEL + 3 * np.sqrt(4_000 * sample_ratio.LEVEL)
     assert sample_ratio.check({"a": 300, "b": 17}, weights).mismatch
+
+
+def test_planned_looks_share_the_level_of_the_sample_ratio_check() -> None:
+    counts, weights = {"a": 50_000, "b": 48_950}, {"a": 0.5, "b": 0.5}
+    once, ten_times = (sample_ratio.check(counts, weights, looks) for looks in (1, 10))
+    assert sample_ratio.LEVEL / 10 < once.p_value == ten_times.p_value < sample_ratio.LEVEL
+    assert once.mismatch
+    assert not ten_times.mismatch
 
 
 def test_the_exact_and_pearsons_test_agree_where_one_hands_over_to_the_other() -> None:

@@ -107,6 +107,9 @@ def cheap_collections() -> Iterator[None]:
         ("bonferroni", 0, 1 - (1 - LEVEL / 5) ** 5),
         ("holm", 4, LEVEL),
         ("bonferroni", 4, LEVEL / 5),
+        # With two such effects a third is tested at level / 3, where Benjamini-Hochberg would begin at 3 / 5 of it.
+        ("holm", 2, 1 - (1 - LEVEL / 3) ** 3),
+        ("bonferroni", 2, 1 - (1 - LEVEL / 5) ** 3),
         # Without a real effect every finding is false, so the false discovery rate is the family's error: Simes's.
         ("benjamini-hochberg", 0, LEVEL),
     ],
@@ -147,6 +150,11 @@ def test_a_few_dozen_units_or_clusters_an_arm_err_as_often_as_they_say(
     draw: Callable[[Plan], Effect], units: int
 ) -> None:
     rejected = 2 * norm.sf(np.abs(draw(Plan(10_000, 1, units, 24)).z[:, -1])) <= LEVEL
+    assert Rate(int(rejected.sum()), len(rejected)).attains(LEVEL)
+
+
+def test_ten_units_an_arm_with_a_covariate_err_as_often_as_they_say() -> None:
+    rejected = 2 * norm.sf(np.abs(adjusted(Plan(10_000, 1, 10, 27)).z[:, -1])) <= LEVEL
     assert Rate(int(rejected.sum()), len(rejected)).attains(LEVEL)
 
 
