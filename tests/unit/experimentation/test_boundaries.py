@@ -50,9 +50,9 @@ def test_inference_after_the_second_look_agrees_with_adaptive_quadrature(z: floa
         def goes_on(x: float) -> float:
             needed = z * np.sqrt(second) - x * np.sqrt(first) - effect * (second - first)
             density = np.exp(-((x - effect * np.sqrt(first)) ** 2) / 2) / np.sqrt(2 * np.pi)
-            return float(density * ndtr(-needed / np.sqrt(second - first)))
+            return float(density) * float(ndtr(np.float64(-needed / np.sqrt(second - first))))
 
-        stopped = float(ndtr(effect * np.sqrt(first) - upper))
+        stopped = float(ndtr(np.float64(effect * np.sqrt(first) - upper)))
         return stopped + quad(goes_on, -upper, upper, epsabs=1e-13)[0]
 
     assert [further_up(e) for e in (found.low, found.estimate, found.high)] == pytest.approx(
