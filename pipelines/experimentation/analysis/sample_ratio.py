@@ -46,6 +46,16 @@ def check(counts: Mapping[str, int], weights: Mapping[str, float], looks: int = 
     Raises ExperimentError for a variant without a weight, weights that do not add up to 1 or no unit at all. A
     variant nobody was seen in counts as zero.
     """
+    observed, expected = _counted(counts, weights)
+    if min(expected.values()) >= _ENOUGH:
+        p_value = float(chisquare(list(observed.values()), list(expected.values())).pvalue)
+    else:
+        p_value = _exact(observed, weights)
+    return SampleRatio(observed, expected, p_value, level / looks)
+
+
+def _counted(counts: Mapping[str, int], weights: Mapping[str, float]) -> tuple[dict[str, int], dict[str, float]]:
+    """Units by variant as they are and as they should be."""
     unknown = sorted(set(counts) - set(weights))
     if unknown:
         raise ExperimentError(f"units were exposed to {unknown}, which the split {dict(weights)} does not have")
@@ -55,12 +65,7 @@ def check(counts: Mapping[str, int], weights: Mapping[str, float], looks: int = 
     total = sum(observed.values())
     if not total:
         raise ExperimentError("no unit has been exposed yet")
-    expected = {name: total * weight for name, weight in weights.items()}
-    if min(expected.values()) >= _ENOUGH:
-        p_value = float(chisquare(list(observed.values()), list(expected.values())).pvalue)
-    else:
-        p_value = _exact(observed, weights)
-    return SampleRatio(observed, expected, p_value, level / looks)
+    return observed, {name: total * weight for name, weight in weights.items()}
 
 
 def _exact(observed: Mapping[str, int], weights: Mapping[str, float]) -> float:
@@ -75,8 +80,8 @@ def watch(counts: Mapping[str, int], weights: Mapping[str, float], level: float 
 
     The e-value is of the counts as they are now, so the p-value may rise again; a mismatch once seen stays one.
     """
-    seen = check(counts, weights, level=level)
-    return SampleRatio(seen.observed, seen.expected, math.exp(min(0.0, -log_e_value(counts, weights))), level)
+    observed, expected = _counted(counts, weights)
+    return SampleRatio(observed, expected, math.exp(min(0.0, -log_e_value(counts, weights))), level)
 
 
 def log_e_value(counts: Mapping[str, int], weights: Mapping[str, float], concentration: float = 1_000.0) -> float:

@@ -99,9 +99,9 @@ def test_a_healthy_split_is_a_mismatch_no_oftener_than_the_level_however_few_the
 
 def test_small_arms_of_three_keep_the_level_too_and_a_missing_arm_is_found() -> None:
     weights = {"a": 0.9, "b": 0.05, "c": 0.05}
-    drawn = np.random.default_rng(41).multinomial(60, list(weights.values()), 4_000)
+    drawn = np.random.default_rng(41).multinomial(60, list(weights.values()), 2_000)
     alarms = sum(sample_ratio.check(dict(zip("abc", row.tolist(), strict=True)), weights).mismatch for row in drawn)
-    assert alarms <= 4_000 * sample_ratio.LEVEL + 3 * np.sqrt(4_000 * sample_ratio.LEVEL)
+    assert alarms <= 2_000 * sample_ratio.LEVEL + 3 * np.sqrt(2_000 * sample_ratio.LEVEL)
     assert sample_ratio.check({"a": 300, "b": 17}, weights).mismatch
 
 
