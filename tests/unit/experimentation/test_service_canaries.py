@@ -324,6 +324,21 @@ def another(service: Harness, endpoint: Endpoint) -> Canaries:
     return parts.canaries
 
 
+def to_its_end(service: Harness, endpoint: Endpoint, failing: float) -> bool:
+    """Traffic and rounds until the canary is over, by another replica after a kill; whether there was one."""
+    driver, killed = service.parts.canaries, False
+    while not rollout(service).over:
+        assert service.now[0] < START + 3600
+        requests(service, endpoint, failing)
+        try:
+            driver.drive()
+        except Killed:
+            killed = True
+            service.now[0] += LEASE_SECONDS + 1
+            driver = another(service, endpoint)
+    return killed
+
+
 def strike_at(number: int) -> Callable[[], None]:
     """Kills at the given call, counted from 0."""
     calls = iter(range(10_000))
@@ -342,18 +357,7 @@ def test_killed_before_or_after_any_change_of_weights_another_replica_goes_on(
 ) -> None:
     begin(service)
     endpoint.strike = strike_at(number)
-    drivers = [service.parts.canaries]
-    killed = False
-    while not rollout(service).over:
-        assert service.now[0] < START + 3600
-        requests(service, endpoint, failing)
-        try:
-            drivers[-1].drive()
-        except Killed:
-            killed = True
-            service.now[0] += LEASE_SECONDS + 1
-            drivers.append(another(service, endpoint))
-    assert killed == (number < (4 if failing else 6))
+    assert to_its_end(service, endpoint, failing) == (number < (4 if failing else 6))
     assert endpoint.shares == ([0.0, 0.3, 0.0] if failing else [0.0, 0.3, 0.6, 1.0])
     assert service.call("GET", f"{PATH}/reproduction").json()["reproduced"]
 
@@ -375,17 +379,7 @@ def test_killed_around_any_write_of_the_record_another_replica_goes_on(
         return real(standing, revision)
 
     monkeypatch.setattr(service.parts.experiments, "write", write)
-    drivers, killed = [service.parts.canaries], False
-    while not rollout(service).over:
-        assert service.now[0] < START + 3600
-        requests(service, endpoint, 0.0)
-        try:
-            drivers[-1].drive()
-        except Killed:
-            killed = True
-            service.now[0] += LEASE_SECONDS + 1
-            drivers.append(another(service, endpoint))
-    assert killed
+    assert to_its_end(service, endpoint, failing=0.0)
     assert endpoint.shares == [0.0, 0.3, 0.6, 1.0]
     assert service.call("GET", f"{PATH}/reproduction").json()["reproduced"]
 
